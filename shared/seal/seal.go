@@ -1,0 +1,177 @@
+// Package seal encrypts small values for a purpose and an owner with a Tink AEAD keyset.
+//
+// The purpose and the owner are authenticated, not stored: a value opens only for the pair that it
+// was sealed for, so that a value copied to another place is of no use there.
+package seal
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+var (
+	// ErrUnknownKey means that the value names a key that is not in the keyset: a key was removed, or
+	// this is another deployment's keyset. The value may be whole, so nothing that rests on this
+	// error may delete it.
+	ErrUnknownKey = errors.New("seal: sealed with a key that is not in the keyset")
+	// ErrInvalid means that the value was not sealed for this purpose and owner, or is damaged.
+	ErrInvalid = errors.New("seal: value does not open")
+)
+
+// tinkPrefix starts every value of a key with the output prefix TINK; the key id follows, 4 bytes
+// big endian [Tink: wire format].
+const tinkPrefix = 1
+
+// A Keyset seals with its primary key and opens with any of its keys. It is safe for concurrent use.
+type Keyset struct {
+	handle *keyset.Handle
+	aead   tink.AEAD
+	ids    map[uint32]bool
+	hash   [sha256.Size]byte
+}
+
+// Parse reads a Tink AEAD keyset in its cleartext JSON form. The error never quotes the keyset.
+func Parse(json string) (*Keyset, error) {
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(json)))
+	if err != nil {
+		return nil, errors.New("not a Tink keyset in JSON")
+	}
+	return fromHandle(handle, json)
+}
+
+// New makes a keyset with one fresh AES-256-GCM key.
+func New() (*Keyset, error) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, err
+	}
+	return fromNewHandle(handle)
+}
+
+// Added returns a copy of k with one more key. It opens and does not seal yet: every process that is
+// to open what it will seal has to know it first.
+func (k *Keyset) Added() (*Keyset, error) {
+	m := keyset.NewManagerFromHandle(k.handle)
+	if _, err := m.Add(aead.AES256GCMKeyTemplate()); err != nil {
+		return nil, err
+	}
+	handle, err := m.Handle()
+	if err != nil {
+		return nil, err
+	}
+	return fromNewHandle(handle)
+}
+
+// Rotated returns a copy of k whose newest key is the primary from then on. It adds one where the
+// newest key is the primary already.
+func (k *Keyset) Rotated() (*Keyset, error) {
+	info := k.handle.KeysetInfo()
+	newest := info.GetKeyInfo()[len(info.GetKeyInfo())-1].GetKeyId()
+	if newest == info.GetPrimaryKeyId() {
+		added, err := k.Added()
+		if err != nil {
+			return nil, err
+		}
+		return added.Rotated()
+	}
+	m := keyset.NewManagerFromHandle(k.handle)
+	if err := m.SetPrimary(newest); err != nil {
+		return nil, err
+	}
+	handle, err := m.Handle()
+	if err != nil {
+		return nil, err
+	}
+	return fromNewHandle(handle)
+}
+
+func fromNewHandle(handle *keyset.Handle) (*Keyset, error) {
+	k := &Keyset{handle: handle}
+	return fromHandle(handle, string(k.JSON()))
+}
+
+func fromHandle(handle *keyset.Handle, json string) (*Keyset, error) {
+	primitive, err := aead.New(handle)
+	if err != nil {
+		return nil, errors.New("not a keyset for AEAD")
+	}
+	k := &Keyset{handle: handle, aead: primitive, ids: map[uint32]bool{}, hash: sha256.Sum256([]byte(json))}
+	for _, info := range handle.KeysetInfo().GetKeyInfo() {
+		if info.GetOutputPrefixType() != tinkpb.OutputPrefixType_TINK {
+			return nil, fmt.Errorf("key %d has the output prefix %v: only TINK tells which key sealed a value", info.GetKeyId(), info.GetOutputPrefixType())
+		}
+		if info.GetStatus() == tinkpb.KeyStatusType_ENABLED {
+			k.ids[info.GetKeyId()] = true
+		}
+	}
+	return k, nil
+}
+
+// JSON returns the keyset in the cleartext form that Parse reads.
+func (k *Keyset) JSON() Secret {
+	var b bytes.Buffer
+	if err := insecurecleartextkeyset.Write(k.handle, keyset.NewJSONWriter(&b)); err != nil {
+		panic(err) // a valid handle and a bytes.Buffer do not fail
+	}
+	return Secret(b.String())
+}
+
+// Format keeps key material out of every fmt verb.
+func (k *Keyset) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
+
+// Seal encrypts plaintext for a purpose and an owner. A purpose holds no NUL byte.
+func (k *Keyset) Seal(purpose, owner string, plaintext []byte) ([]byte, error) {
+	return k.aead.Encrypt(plaintext, associatedData(purpose, owner))
+}
+
+// Open decrypts a value that Seal made for the same purpose and owner.
+// It returns ErrUnknownKey or ErrInvalid.
+func (k *Keyset) Open(purpose, owner string, sealed []byte) ([]byte, error) {
+	plaintext, err := k.aead.Decrypt(sealed, associatedData(purpose, owner))
+	if err == nil {
+		return plaintext, nil
+	}
+	if len(sealed) > 5 && sealed[0] == tinkPrefix && !k.ids[binary.BigEndian.Uint32(sealed[1:5])] {
+		return nil, ErrUnknownKey
+	}
+	return nil, ErrInvalid
+}
+
+// SealString is Seal with a result that fits a cookie or a URL.
+func (k *Keyset) SealString(purpose, owner string, plaintext []byte) (string, error) {
+	sealed, err := k.Seal(purpose, owner, plaintext)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// OpenString opens what SealString made. It returns ErrUnknownKey or ErrInvalid.
+func (k *Keyset) OpenString(purpose, owner, sealed string) ([]byte, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return k.Open(purpose, owner, b)
+}
+
+// Hash returns a keyed hash of value for log lines: 16 characters that tell two values apart and
+// nothing else. It changes with the keyset.
+func (k *Keyset) Hash(value string) string {
+	mac := hmac.New(sha256.New, k.hash[:])
+	mac.Write([]byte(value))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:12])
+}
+
+func associatedData(purpose, owner string) []byte {
+	return []byte(purpose + "\x00" + owner)
+}
