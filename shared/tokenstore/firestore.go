@@ -1,0 +1,164 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	firestore "cloud.google.com/go/firestore/apiv1"
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"functions.local/oauth/shared/seal"
+)
+
+// A FirestoreConfig says where the documents are and what seals their tokens.
+type FirestoreConfig struct {
+	Project  string
+	Database string // "" means "(default)"
+	Emulator string // host:port of a Firestore emulator, "" for the real service
+	Prefix   string // put before the names of the collections grants, flows and jobs
+	Keyset   *seal.Keyset
+}
+
+// A Firestore is a Store in a Firestore database.
+//
+// It uses the generated client: the one in cloud.google.com/go/firestore cannot replace a whole
+// document under a precondition, and reads FIRESTORE_EMULATOR_HOST by itself.
+type Firestore struct {
+	connect  func() (*firestore.Client, error)
+	headers  []string // of every call, names and values in turn
+	database string   // projects/…/databases/…
+	prefix   string
+	keyset   *seal.Keyset
+}
+
+var _ Store = (*Firestore)(nil)
+
+// OpenFirestore returns a Store in the database that c names. It checks c and does no I/O: the first
+// call looks for the credentials and connects, and ctx is not kept. Close the Store after use.
+func OpenFirestore(_ context.Context, c FirestoreConfig) (*Firestore, error) {
+	switch {
+	case c.Project == "":
+		return nil, errors.New("tokenstore: no project")
+	case c.Keyset == nil:
+		return nil, errors.New("tokenstore: no keyset")
+	case strings.Contains(c.Prefix, "/"):
+		return nil, fmt.Errorf("tokenstore: a slash in the collection prefix %q", c.Prefix)
+	}
+	if c.Database == "" {
+		c.Database = "(default)"
+	}
+	f := &Firestore{
+		connect:  sync.OnceValues(func() (*firestore.Client, error) { return connect(c.Emulator) }),
+		database: fmt.Sprintf("projects/%s/databases/%s", c.Project, c.Database),
+		prefix:   c.Prefix,
+		keyset:   c.Keyset,
+	}
+	// A named database is not found without them [googleapis/google-cloud-go: firestore/client.go].
+	f.headers = []string{
+		"google-cloud-resource-prefix", f.database,
+		"x-goog-request-params", fmt.Sprintf("project_id=%s&database_id=%s", url.QueryEscape(c.Project), url.QueryEscape(c.Database)),
+	}
+	if c.Emulator != "" {
+		// Security rules, where an emulator has any, are not for us, as they are not for a service account.
+		f.headers = append(f.headers, "authorization", "Bearer owner")
+	}
+	return f, nil
+}
+
+func connect(emulator string) (*firestore.Client, error) {
+	dial := []grpc.DialOption{
+		// An idle instance can lose its connection without a word. The next call then finds out within
+		// the Timeout and still has the time to connect anew; without it, every call fails for minutes.
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 1500 * time.Millisecond}),
+		// gRPC's own delay between attempts to connect grows to two minutes.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			MinConnectTimeout: callTimeout,
+		}),
+	}
+	options := []option.ClientOption{option.WithTelemetryDisabled()}
+	if emulator != "" {
+		conn, err := grpc.NewClient("passthrough:///"+emulator, append(dial, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		if err != nil {
+			return nil, fmt.Errorf("tokenstore: %w", err)
+		}
+		options = append(options, option.WithGRPCConn(conn))
+	}
+	for _, d := range dial {
+		options = append(options, option.WithGRPCDialOption(d))
+	}
+	client, err := firestore.NewClient(context.Background(), options...)
+	if err != nil {
+		return nil, fmt.Errorf("tokenstore: %w", err)
+	}
+	client.CallOptions = &firestore.CallOptions{} // call has the only time-out and the only retries
+	return client, nil
+}
+
+// Close ends the connection. No call may follow.
+func (f *Firestore) Close() error {
+	client, err := f.connect()
+	if err != nil {
+		return nil // there never was a connection
+	}
+	return client.Close()
+}
+
+// Get implements Store.
+func (f *Firestore) Get(ctx context.Context, subject string) (*Grant, error) {
+	doc, err := f.read(ctx, f.name("grants", subject))
+	if err != nil {
+		return nil, err
+	}
+	if doc == nil {
+		return nil, ErrNotFound
+	}
+	return decode(f.keyset, subject, doc)
+}
+
+// Put implements Store.
+func (f *Firestore) Put(ctx context.Context, g *Grant) error {
+	if err := g.check(); err != nil {
+		return err
+	}
+	fields, err := encode(f.keyset, g)
+	if err != nil {
+		return err
+	}
+	over := overNothing
+	if !g.version.IsZero() {
+		over = &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: timestamppb.New(g.version)}}
+	}
+	version, err := f.commit(ctx, replace(f.name("grants", g.Subject), fields, over))
+	if err != nil {
+		return err
+	}
+	g.version = version
+	return nil
+}
+
+// Delete implements Store.
+func (f *Firestore) Delete(ctx context.Context, subject string) error {
+	_, err := f.commit(ctx, remove(f.name("grants", subject)))
+	return err
+}
+
+// name returns the full name of a document.
+func (f *Firestore) name(collection, key string) string {
+	return f.collection(collection) + "/" + docID(key)
+}
+
+func (f *Firestore) collection(name string) string {
+	return f.database + "/documents/" + f.prefix + name
+}

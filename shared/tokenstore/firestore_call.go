@@ -1,0 +1,143 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	firestore "cloud.google.com/go/firestore/apiv1"
+	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// callTimeout bounds each method of the Store, its retries included. A request that waits for
+// Firestore must be answered within 5 s; the second that is left is for the answer.
+const callTimeout = 4 * time.Second
+
+// bound returns a context that ends after callTimeout, which says so as its cause.
+func bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, callTimeout, ErrUnavailable)
+}
+
+// call runs do, and again after failures that may pass, until callTimeout or ctx ends it.
+func (f *Firestore) call(ctx context.Context, do func(context.Context, *firestore.Client) error) error {
+	if ctx.Err() != nil {
+		return outcome(ctx, ctx.Err())
+	}
+	client, err := f.connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	ctx = metadata.AppendToOutgoingContext(ctx, f.headers...)
+	pause := gax.Backoff{Initial: 100 * time.Millisecond, Max: time.Second, Multiplier: 2} // jittered
+	for {
+		err := do(ctx, client)
+		if !mayPass(err) || gax.Sleep(ctx, pause.Pause()) != nil {
+			return outcome(ctx, err)
+		}
+	}
+}
+
+// mayPass reports whether the same call may succeed a moment later.
+func mayPass(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.Internal:
+		return true
+	}
+	return false
+}
+
+// outcome turns a failure that tells nothing about the documents into the error of the caller's
+// context, if that has ended, or else into ErrUnavailable.
+func outcome(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch status.Code(err) {
+	case codes.Unavailable, codes.Aborted, codes.ResourceExhausted, codes.Internal,
+		codes.DeadlineExceeded, codes.Canceled, codes.Unknown,
+		codes.Unauthenticated: // gRPC's code for every failure to fetch an access token, time-outs included
+		if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrUnavailable) {
+			return fmt.Errorf("tokenstore: %w", ctx.Err())
+		}
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return fmt.Errorf("tokenstore: %w", err)
+}
+
+// read returns the document, or nil if there is none. It uses the batch call because GetDocument
+// answers NOT_FOUND for a missing database too, which must not look like a missing grant.
+func (f *Firestore) read(ctx context.Context, name string) (doc *pb.Document, err error) {
+	err = f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
+		stream, err := client.BatchGetDocuments(ctx, &pb.BatchGetDocumentsRequest{Database: f.database, Documents: []string{name}})
+		if err != nil {
+			return err
+		}
+		doc = nil
+		missing := false
+		for {
+			resp, err := stream.Recv()
+			switch {
+			case err == io.EOF && doc == nil && !missing:
+				return errors.New("no answer about the document")
+			case err == io.EOF:
+				return nil
+			case err != nil:
+				return err
+			case resp.GetFound() != nil:
+				doc = resp.GetFound()
+			case resp.GetMissing() != "":
+				missing = true
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return doc, nil
+}
+
+// commit does one write and returns the document's new update time. It returns ErrConflict if the
+// write's precondition does not hold, also if it does not hold because a first attempt, whose answer
+// was lost, has written already.
+func (f *Firestore) commit(ctx context.Context, w *pb.Write) (updated time.Time, err error) {
+	err = f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
+		resp, err := client.Commit(ctx, &pb.CommitRequest{Database: f.database, Writes: []*pb.Write{w}})
+		if err != nil {
+			return err
+		}
+		if len(resp.GetWriteResults()) != 1 {
+			return errors.New("no answer about the write")
+		}
+		updated = resp.GetWriteResults()[0].GetUpdateTime().AsTime()
+		return nil
+	})
+	if w.CurrentDocument != nil {
+		switch status.Code(err) {
+		case codes.AlreadyExists, codes.FailedPrecondition, codes.NotFound:
+			return time.Time{}, ErrConflict
+		}
+	}
+	return updated, err
+}
+
+var overNothing = &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}
+
+// replace writes a whole document: fields that are not named do not survive.
+func replace(name string, fields map[string]*pb.Value, over *pb.Precondition) *pb.Write {
+	return &pb.Write{
+		Operation:       &pb.Write_Update{Update: &pb.Document{Name: name, Fields: fields}},
+		CurrentDocument: over,
+	}
+}
+
+func remove(name string) *pb.Write {
+	return &pb.Write{Operation: &pb.Write_Delete{Delete: name}}
+}

@@ -1,0 +1,149 @@
+package tokenstore
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Memory is a Store that ends with its process.
+type Memory struct {
+	// Now tells when used-once marks expire. Set it before the first call.
+	Now func() time.Time
+
+	mu      sync.Mutex
+	writes  int64 // the version of the last written grant
+	grants  map[string]*Grant
+	used    map[string]time.Time // id → until
+	sweepAt int                  // the size of used at which expired marks are swept
+	cursors map[string]string
+}
+
+var _ Store = (*Memory)(nil)
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		Now:     time.Now,
+		grants:  map[string]*Grant{},
+		used:    map[string]time.Time{},
+		sweepAt: minSweep,
+		cursors: map[string]string{},
+	}
+}
+
+// Get implements Store.
+func (m *Memory) Get(ctx context.Context, subject string) (*Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g, ok := m.grants[subject]
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return g.Clone(), nil
+}
+
+// Put implements Store.
+func (m *Memory) Put(ctx context.Context, g *Grant) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := g.check(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var stored time.Time
+	if old, ok := m.grants[g.Subject]; ok {
+		stored = old.version
+	}
+	if !g.version.Equal(stored) {
+		return ErrConflict
+	}
+	m.writes++
+	g.version = time.Unix(m.writes, 0)
+	m.grants[g.Subject] = g.Clone()
+	return nil
+}
+
+// Delete implements Store.
+func (m *Memory) Delete(ctx context.Context, subject string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.grants, subject)
+	return nil
+}
+
+// minSweep keeps a store with few marks from sweeping at every call.
+const minSweep = 64
+
+// UseOnce implements Store.
+func (m *Memory) UseOnce(ctx context.Context, id string, until time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.used) >= m.sweepAt {
+		now := m.Now()
+		maps.DeleteFunc(m.used, func(_ string, until time.Time) bool { return until.Before(now) })
+		m.sweepAt = max(minSweep, 2*len(m.used))
+	}
+	if _, ok := m.used[id]; ok {
+		return ErrUsed
+	}
+	m.used[id] = until
+	return nil
+}
+
+// ByJob implements Store.
+func (m *Memory) ByJob(ctx context.Context, job, after string, limit int) ([]*Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var page []*Grant
+	for _, subject := range slices.Sorted(maps.Keys(m.grants)) {
+		if len(page) == limit {
+			break
+		}
+		if g := m.grants[subject]; subject > after && g.HasJob(job) {
+			page = append(page, g.Clone())
+		}
+	}
+	return page, nil
+}
+
+// Cursor implements Store.
+func (m *Memory) Cursor(ctx context.Context, job string) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cursors[job], nil
+}
+
+// SetCursor implements Store.
+func (m *Memory) SetCursor(ctx context.Context, job, cursor string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if cursor == "" {
+		delete(m.cursors, job)
+		return nil
+	}
+	m.cursors[job] = cursor
+	return nil
+}

@@ -1,0 +1,146 @@
+package tokenstoretest
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Emulator returns the address of a Firestore emulator, one for the whole test binary, and a project
+// that no other test uses. Without gcloud, Java and the emulator it skips the test; where CI=true, it
+// fails it.
+func Emulator(t testing.TB) (addr, project string) {
+	t.Helper()
+	e, err := shared()
+	if err != nil {
+		giveUp(t, err)
+	}
+	return e.addr, fmt.Sprintf("test-%d", projects.Add(1))
+}
+
+// EmulatorProcess starts an emulator of the test's own and returns its address and its process, to
+// be stopped or killed. It is gone at the end of the test.
+func EmulatorProcess(t testing.TB) (addr string, process *os.Process) {
+	t.Helper()
+	e, err := startEmulator()
+	if err != nil {
+		giveUp(t, err)
+	}
+	t.Cleanup(e.stop)
+	return e.addr, e.java
+}
+
+var (
+	projects atomic.Int64
+	shared   = sync.OnceValues(startEmulator)
+)
+
+func giveUp(t testing.TB, err error) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("no Firestore emulator: %v", err)
+	}
+	t.Skipf("no Firestore emulator (gcloud components install cloud-firestore-emulator, and a Java runtime): %v", err)
+}
+
+type emulator struct {
+	addr  string
+	java  *os.Process
+	shell *exec.Cmd
+	alive *os.File // the shell ends the emulator when this is closed, as it is when our process ends
+}
+
+func startEmulator() (*emulator, error) {
+	root, err := exec.Command("gcloud", "info", "--format=value(installation.sdk_root)").Output()
+	if err != nil {
+		return nil, err
+	}
+	jar := filepath.Join(strings.TrimSpace(string(root)), "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar")
+	if _, err := os.Stat(jar); err != nil {
+		return nil, err
+	}
+	if _, err := exec.LookPath("java"); err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	stdin, alive, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer stdin.Close()
+	const script = `
+java -Duser.language=en -cp "$0" com.google.cloud.datastore.emulator.firestore.CloudFirestore start --host=127.0.0.1 --port="$1" >/dev/null 2>&1 &
+echo $!
+cat >/dev/null
+kill -9 $!`
+	e := &emulator{
+		addr:  fmt.Sprintf("127.0.0.1:%d", port),
+		shell: exec.Command("sh", "-c", script, jar, strconv.Itoa(port)),
+		alive: alive,
+	}
+	e.shell.Stdin = stdin
+	stdout, err := e.shell.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.shell.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		return nil, err
+	}
+	if e.java, err = os.FindProcess(pid); err != nil {
+		return nil, err
+	}
+	if err := e.waitReady(60 * time.Second); err != nil {
+		e.stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *emulator) waitReady(patience time.Duration) error {
+	client := http.Client{Timeout: time.Second}
+	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		resp, err := client.Get("http://" + e.addr)
+		if err == nil {
+			resp.Body.Close()
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("not ready after %v: %w", patience, err)
+		}
+	}
+}
+
+func (e *emulator) stop() {
+	e.alive.Close()
+	e.shell.Wait()
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

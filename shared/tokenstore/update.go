@@ -1,0 +1,47 @@
+package tokenstore
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Update reads the subject's grant, lets change alter it and puts it back. When it loses a race it
+// reads again and has the change made again, until ctx ends. An error of change ends it with nothing
+// written. It returns the grant as written, or ErrNotFound.
+func Update(ctx context.Context, s Store, subject string, change func(*Grant) error) (*Grant, error) {
+	return update(ctx, s, subject, nil, change)
+}
+
+// Upsert is Update that begins with an empty grant where there is none.
+func Upsert(ctx context.Context, s Store, subject string, change func(*Grant) error) (*Grant, error) {
+	return update(ctx, s, subject, func() *Grant { return &Grant{Subject: subject} }, change)
+}
+
+func update(ctx context.Context, s Store, subject string, absent func() *Grant, change func(*Grant) error) (*Grant, error) {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		g, err := s.Get(ctx, subject)
+		if errors.Is(err, ErrNotFound) && absent != nil {
+			g, err = absent(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := change(g); err != nil {
+			return nil, err
+		}
+		err = s.Put(ctx, g)
+		if err == nil {
+			return g, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(rand.N(wait)):
+		}
+	}
+}
