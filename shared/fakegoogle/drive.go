@@ -1,0 +1,131 @@
+package fakegoogle
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+var (
+	driveCreate = endpoint{
+		service: "drive.googleapis.com", method: "google.apps.drive.v3.DriveFiles.Create",
+		scopes: scopesOf("drive", "drive.file"), fields: driveDefaultFields,
+	}
+	driveGet = endpoint{
+		service: "drive.googleapis.com", method: "google.apps.drive.v3.DriveFiles.Get",
+		scopes: scopesOf("drive", "drive.file", "drive.readonly", "drive.metadata", "drive.metadata.readonly"), fields: driveDefaultFields,
+	}
+	driveGenerateIDs = endpoint{
+		service: "drive.googleapis.com", method: "google.apps.drive.v3.DriveFiles.GenerateIds",
+		scopes: scopesOf("drive", "drive.file"),
+	}
+)
+
+// driveDefaultFields is all that Drive v3 answers about a file unless it is asked for more.
+const driveDefaultFields = "kind,id,name,mimeType"
+
+// File is a file in a user's Drive.
+type File struct {
+	ID, Name, MimeType string
+	Description        string
+	Size               int64
+	SHA256             string // hex, of the whole content
+	Content            []byte // its first 64 KiB
+	Client             string // the OAuth client that made it
+	Created            time.Time
+}
+
+// Link is the address of the file's page.
+func (f File) Link() string { return "https://drive.google.com/file/d/" + f.ID + "/view" }
+
+func (f *File) resource() map[string]any {
+	return map[string]any{
+		"kind": "drive#file", "id": f.ID, "name": f.Name, "mimeType": f.MimeType, "description": f.Description,
+		"size": strconv.FormatInt(f.Size, 10), "sha256Checksum": f.SHA256, "webViewLink": f.Link(),
+		"createdTime": f.Created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": false,
+	}
+}
+
+// Files returns the files of the user with that subject, oldest first.
+func (s *Server) Files(sub string) []File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var files []File
+	if a := s.account(sub); a != nil {
+		for _, f := range a.files {
+			file := *f
+			file.Content = slices.Clone(f.Content)
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+// generateIDs is files.generateIds. The ids are good for this user only.
+func (s *Server) generateIDs(c *call) (map[string]any, *apiError) {
+	q := c.r.URL.Query()
+	count := 10
+	if text := q.Get("count"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1000 {
+			return nil, apiErrorf(http.StatusBadRequest, "invalidParameter", "Invalid value '%s'. Values must be within the range: [1, 1000]", text).at("parameter", "count")
+		}
+		count = n
+	}
+	if space := q.Get("space"); space != "" && space != "drive" {
+		return nil, apiErrorf(http.StatusBadRequest, "invalidParameter", "Only space=drive is served here.").at("parameter", "space")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make([]any, count)
+	for i := range ids {
+		id := newFileID()
+		c.who.fileIDs[id] = false
+		ids[i] = id
+	}
+	return map[string]any{"kind": "drive#generatedIds", "space": "drive", "ids": ids}, nil
+}
+
+// newFileID has the form of Google's: 33 characters, the first is 1.
+func newFileID() string {
+	var b [24]byte
+	rand.Read(b[:])
+	return "1" + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// getFile is files.get. With drive.file a client sees only what it made itself.
+func (s *Server) getFile(c *call) (map[string]any, *apiError) {
+	id := c.r.PathValue("id")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := c.has("drive") || c.has("drive.readonly") || c.has("drive.metadata") || c.has("drive.metadata.readonly")
+	for _, f := range c.who.files {
+		if f.ID == id && (all || f.Client == c.client) {
+			return f.resource(), nil
+		}
+	}
+	return nil, apiErrorf(http.StatusNotFound, "notFound", "File not found: %s.", id).at("parameter", "fileId")
+}
+
+// saveFile puts a file into the caller's Drive, under the id that was asked for or a new one.
+func (s *Server) saveFile(c *call, f *File) (map[string]any, *apiError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.ID == "" {
+		f.ID = newFileID()
+	} else if used, generated := c.who.fileIDs[f.ID]; used {
+		return nil, apiErrorf(http.StatusConflict, "fileIdInUse", "A file already exists with the provided ID.").at("other", "file.id")
+	} else if !generated {
+		return nil, apiErrorf(http.StatusBadRequest, "invalid", "The provided file ID is not usable.").at("other", "file.id")
+	}
+	if f.Name == "" {
+		f.Name = "Untitled"
+	}
+	f.Client, f.Created = c.client, s.now()
+	c.who.fileIDs[f.ID] = true
+	c.who.files = append(c.who.files, f)
+	return f.resource(), nil
+}

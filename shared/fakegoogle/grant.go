@@ -1,0 +1,154 @@
+package fakegoogle
+
+import (
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxRefreshTokens is how many refresh tokens of one user and client live; one more ends the oldest
+// without a word [Google: Refresh token expiration].
+const maxRefreshTokens = 100
+
+// testingLifetime is the life of a refresh token while the consent screen is in Testing mode, unless
+// it only tells who the user is [Google: Refresh token expiration].
+const testingLifetime = 7 * 24 * time.Hour
+
+// grantKey names what one user allowed one client.
+type grantKey struct{ client, sub string }
+
+// grant is the scopes that a user gave a client, until it is revoked.
+type grant struct{ scopes []string }
+
+type accessToken struct {
+	grantKey
+	scopes  []string
+	expires time.Time
+}
+
+type refreshToken struct {
+	grantKey
+	scopes   []string
+	combined bool  // covers what is granted later too
+	order    int64 // the lowest of a grant is the oldest
+	expires  time.Time
+}
+
+// alive reports whether the token can still be used at t.
+func (r *refreshToken) alive(t time.Time) bool { return r.expires.IsZero() || t.Before(r.expires) }
+
+func (s *Server) granted(client, sub string) []string {
+	if g := s.grants[grantKey{client, sub}]; g != nil {
+		return g.scopes
+	}
+	return nil
+}
+
+// newAccessToken makes an access token. Callers hold s.mu.
+func (s *Server) newAccessToken(key grantKey, scopes []string) string {
+	token := "ya29.a0" + randomText()
+	s.access[token] = &accessToken{key, slices.Clone(scopes), s.now().Add(s.ttl)}
+	return token
+}
+
+// newRefreshToken makes a refresh token and ends the oldest one beyond the limit. Callers hold s.mu.
+func (s *Server) newRefreshToken(key grantKey, scopes []string, combined bool) string {
+	s.sequence++
+	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence}
+	if s.testing && !onlyIdentity(scopes) {
+		r.expires = s.now().Add(testingLifetime)
+	}
+	token := "1//0" + randomText()
+	s.refresh[token] = r
+	live := s.liveRefreshTokens(key)
+	slices.SortFunc(live, func(a, b string) int { return int(s.refresh[a].order - s.refresh[b].order) })
+	for len(live) > maxRefreshTokens {
+		delete(s.refresh, live[0])
+		live = live[1:]
+	}
+	return token
+}
+
+// liveRefreshTokens lists the usable refresh tokens of a grant. Callers hold s.mu.
+func (s *Server) liveRefreshTokens(key grantKey) []string {
+	var live []string
+	for token, r := range s.refresh {
+		if r.grantKey == key && r.alive(s.now()) {
+			live = append(live, token)
+		}
+	}
+	return live
+}
+
+// end forgets a grant with all its tokens and codes. Callers hold s.mu.
+func (s *Server) end(key grantKey) {
+	delete(s.grants, key)
+	for token, a := range s.access {
+		if a.grantKey == key {
+			delete(s.access, token)
+		}
+	}
+	for token, r := range s.refresh {
+		if r.grantKey == key {
+			delete(s.refresh, token)
+		}
+	}
+	for code, c := range s.codes {
+		if c.grantKey == key {
+			delete(s.codes, code)
+		}
+	}
+}
+
+// GrantedScopes returns what the user with that subject has granted to the client, in the long form.
+func (s *Server) GrantedScopes(sub, clientID string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.granted(clientID, sub))
+}
+
+// RefreshTokens returns the number of live refresh tokens of the user with that subject.
+func (s *Server) RefreshTokens(sub string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, r := range s.refresh {
+		if r.sub == sub && r.alive(s.now()) {
+			n++
+		}
+	}
+	return n
+}
+
+// Revoke withdraws every client's access to the user with that subject, as the user can do at their
+// Google account page.
+func (s *Server) Revoke(sub string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.grants {
+		if key.sub == sub {
+			s.end(key)
+		}
+	}
+}
+
+// ExpireAccessTokens ends every access token that was issued so far. Refresh tokens live on.
+func (s *Server) ExpireAccessTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.access)
+}
+
+// SetTesting puts the consent screen in Testing mode or takes it out of it: refresh tokens issued in
+// that mode die after 7 days.
+func (s *Server) SetTesting(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.testing = on
+}
+
+func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }
+
+// randomText is long enough that nobody guesses it, and holds letters and digits only.
+func randomText() string { return rand.Text() + rand.Text() }

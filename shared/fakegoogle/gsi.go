@@ -1,0 +1,17 @@
+package fakegoogle
+
+import (
+	_ "embed"
+	"net/http"
+)
+
+//go:embed gsi.js
+var identityServices []byte
+
+// serveIdentityServices is the script of Google Identity Services, as far as initCodeClient.
+func (s *Server) serveIdentityServices(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	w.Write(identityServices)
+}

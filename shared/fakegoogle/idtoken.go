@@ -1,0 +1,76 @@
+package fakegoogle
+
+import (
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Issuer is the iss of every ID token and of every answer of the consent page, wherever the server runs.
+const Issuer = "https://accounts.google.com"
+
+const idTokenLifetime = time.Hour
+
+// idToken makes the ID token that goes with an access token. Callers hold s.mu.
+func (s *Server) idToken(who User, clientID string, scopes []string, access, nonce string) string {
+	sum := sha256.Sum256([]byte(access))
+	claims := map[string]any{
+		"iss":     Issuer,
+		"azp":     clientID,
+		"aud":     clientID,
+		"sub":     who.Subject,
+		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), // [OpenID Connect Core §3.1.3.6]
+		"iat":     s.now().Unix(),
+		"exp":     s.now().Add(idTokenLifetime).Unix(),
+	}
+	if slices.Contains(scopes, scopeEmail) {
+		claims["email"], claims["email_verified"] = who.Email, true
+	}
+	if slices.Contains(scopes, scopeProfile) {
+		given, family, _ := strings.Cut(who.Name, " ")
+		claims["name"], claims["given_name"], claims["family_name"] = who.Name, given, family
+	}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	if s.editIDToken != nil {
+		s.editIDToken(claims)
+	}
+	key := s.keys.current()
+	return signRS256(key.key, key.id, claims)
+}
+
+// EditIDToken sets a hook that changes the claims of every later ID token of the token endpoint; nil
+// takes it away. It runs under the server's lock and must not call the server.
+func (s *Server) EditIDToken(edit func(claims map[string]any)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.editIDToken = edit
+}
+
+// SignIDToken signs claims with the current key, as Google does for a service account too. Absent iss,
+// iat and exp are filled in; a claim that is nil is left out.
+func (s *Server) SignIDToken(claims map[string]any) string {
+	key := s.keys.current()
+	return signRS256(key.key, key.id, s.complete(claims))
+}
+
+// SignIDTokenWith signs claims with a key that is not Google's, under the id of the current one.
+func (s *Server) SignIDTokenWith(key *rsa.PrivateKey, claims map[string]any) string {
+	return signRS256(key, s.keys.current().id, s.complete(claims))
+}
+
+func (s *Server) complete(claims map[string]any) map[string]any {
+	all := map[string]any{
+		"iss": Issuer,
+		"iat": s.now().Unix(),
+		"exp": s.now().Add(idTokenLifetime).Unix(),
+	}
+	maps.Copy(all, claims)
+	maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
+	return all
+}

@@ -1,0 +1,149 @@
+package fakegoogle
+
+import (
+	"bytes"
+	"crypto/rand"
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+//go:embed *.html
+var pageFiles embed.FS
+
+var (
+	chooserPage = parsePage("chooser.html")
+	consentPage = parsePage("consent.html")
+	errorPage   = parsePage("error.html")
+	popupPage   = parsePage("popup.html")
+)
+
+func parsePage(name string) *template.Template {
+	funcs := template.FuncMap{"initial": initial}
+	return template.Must(template.New(name).Funcs(funcs).ParseFS(pageFiles, "layout.html", name))
+}
+
+// page is what every page shows.
+type page struct {
+	Nonce  string
+	Action string // the form's target: this very request
+	App    string // who asks
+	Switch string // this request again, with the account chooser
+	User   User
+	Users  []User
+	Who    []string // what the app learns about the user without a box
+	Boxes  []box
+	Code   string // of an error
+	Detail string
+	Origin string // of the popup's opener
+	Answer map[string]string
+}
+
+// box is a permission that the user can untick.
+type box struct{ Scope, Words string }
+
+// Short is how developers call the scope; empty if the words are the scope itself.
+func (b box) Short() string {
+	if b.Words == b.Scope {
+		return ""
+	}
+	return strings.TrimPrefix(b.Scope, scopePrefix)
+}
+
+// showChooser lets the user pick an account. Callers hold s.mu.
+func (s *Server) showChooser(w http.ResponseWriter, r *http.Request, req *consentRequest) {
+	p := page{Action: r.URL.RequestURI(), App: req.app()}
+	for _, a := range s.users {
+		p.Users = append(p.Users, a.User)
+	}
+	show(w, http.StatusOK, chooserPage, p)
+}
+
+// showConsent asks who for what is not granted yet. Callers hold s.mu.
+func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, req *consentRequest, who *account) {
+	again := r.URL.Query()
+	again.Set("prompt", "select_account")
+	again.Del("login_hint")
+	p := page{
+		Action: r.URL.RequestURI(),
+		App:    req.app(),
+		Switch: r.URL.Path + "?" + again.Encode(),
+		User:   who.User,
+		Who:    []string{"Associate you with your Google Account"},
+	}
+	for _, sc := range req.scopes {
+		switch sc {
+		case scopeEmail:
+			p.Who = append(p.Who, "See your primary email address, "+who.Email)
+		case scopeProfile:
+			p.Who = append(p.Who, "See your personal info, such as your name, "+who.Name)
+		}
+	}
+	for _, sc := range s.boxes(req, who) {
+		words := scopeInWords[sc]
+		if words == "" {
+			words = sc
+		}
+		p.Boxes = append(p.Boxes, box{sc, words})
+	}
+	show(w, http.StatusOK, consentPage, p)
+}
+
+func showError(w http.ResponseWriter, status int, e *pageError) {
+	show(w, status, errorPage, page{Code: e.code, Detail: e.detail})
+}
+
+// showPopup hands the answer to the page that opened the popup, if it is of that origin.
+func showPopup(w http.ResponseWriter, origin string, answer url.Values) {
+	p := page{Origin: origin, Answer: map[string]string{}}
+	for name := range answer {
+		p.Answer[name] = answer.Get(name)
+	}
+	show(w, http.StatusOK, popupPage, p)
+}
+
+func show(w http.ResponseWriter, status int, t *template.Template, p page) {
+	p.Nonce = rand.Text()
+	var out bytes.Buffer
+	if err := t.ExecuteTemplate(&out, "layout.html", p); err != nil {
+		http.Error(w, "fakegoogle: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	pageHeaders(w, p.Nonce)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write(out.Bytes())
+}
+
+func pageHeaders(w http.ResponseWriter, nonce string) {
+	script := "'none'"
+	if nonce != "" {
+		script = "'nonce-" + nonce + "'"
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src "+script+"; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "strict-origin")
+}
+
+// app is how the pages call the client: the host that it runs on.
+func (req *consentRequest) app() string {
+	where := req.redirectURI
+	if req.origin != "" {
+		where = req.origin
+	}
+	if u, err := url.Parse(where); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return req.client.ID
+}
+
+// initial is the letter in the account's circle.
+func initial(u User) string {
+	for _, r := range u.Name + u.Email {
+		return strings.ToUpper(string(r))
+	}
+	return "?"
+}

@@ -1,0 +1,161 @@
+// Package fakegoogle is a strict, stateful stand-in for Google on this machine: the consent page, the
+// token endpoint and the few APIs that the functions call, all on one http.Handler.
+//
+// It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it
+// through httptest.NewServer, and deploy/local serves it to a browser.
+package fakegoogle
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Server is the stand-in for Google. All its methods are safe for concurrent use.
+type Server struct {
+	mux  *http.ServeMux
+	now  func() time.Time
+	ttl  time.Duration
+	keys *keyring
+
+	mu            sync.Mutex // guards everything below
+	clients       map[string]Client
+	users         []*account
+	browsers      map[string]*browser
+	codes         map[string]*authCode
+	access        map[string]*accessToken
+	refresh       map[string]*refreshToken
+	grants        map[grantKey]*grant
+	refreshErrors map[string]refreshError
+	testing       bool
+	sequence      int64
+	editIDToken   func(claims map[string]any)
+	editResponse  func(body map[string]any)
+	calls         map[string]int
+	failures      []*plannedFailure
+}
+
+// Options are what a Server starts with.
+type Options struct {
+	Clients        []Client         // registered OAuth clients; at least one, or AddClient later
+	Users          []User           // default: Ada Lovelace and Grace Hopper, both with labels and projects
+	Now            func() time.Time // default time.Now
+	AccessTokenTTL time.Duration    // default 1 hour
+	SigningKey     *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+}
+
+// New returns a Server with the clients and users of opts. It does no I/O. Without opts.SigningKey the
+// first key is made when an ID token or the key set is asked for.
+func New(opts Options) *Server {
+	s := &Server{
+		now:           opts.Now,
+		ttl:           opts.AccessTokenTTL,
+		keys:          &keyring{},
+		clients:       map[string]Client{},
+		browsers:      map[string]*browser{},
+		codes:         map[string]*authCode{},
+		access:        map[string]*accessToken{},
+		refresh:       map[string]*refreshToken{},
+		grants:        map[grantKey]*grant{},
+		refreshErrors: map[string]refreshError{},
+		calls:         map[string]int{},
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.ttl <= 0 {
+		s.ttl = time.Hour
+	}
+	if opts.SigningKey != nil {
+		s.keys.keys = []signingKey{{strings.ToLower(rand.Text()), opts.SigningKey}}
+	}
+	for _, c := range opts.Clients {
+		s.AddClient(c)
+	}
+	if len(opts.Users) == 0 {
+		s.addDefaultUsers()
+	}
+	for _, u := range opts.Users {
+		s.AddUser(u)
+	}
+	s.mux = s.routes()
+	return s
+}
+
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, path := range consentPaths {
+		mux.HandleFunc("GET "+path, s.serveConsent)
+		mux.HandleFunc("POST "+path, s.serveConsent)
+	}
+	mux.HandleFunc("POST /token", s.serveToken)
+	mux.HandleFunc("POST /revoke", s.serveRevoke)
+	mux.HandleFunc("GET /oauth2/v3/certs", s.serveCerts)
+	mux.HandleFunc("GET /gsi/client", s.serveIdentityServices)
+
+	mux.HandleFunc("GET /gmail/v1/users/{user}/labels", s.api(gmailLabelsList, s.listLabels))
+	mux.HandleFunc("GET /drive/v3/files/generateIds", s.api(driveGenerateIDs, s.generateIDs))
+	mux.HandleFunc("POST /drive/v3/files", s.api(driveCreate, s.createFile))
+	mux.HandleFunc("POST /upload/drive/v3/files", s.api(driveCreate, s.uploadFile))
+	mux.HandleFunc("GET /drive/v3/files/{id}", s.api(driveGet, s.getFile))
+	mux.HandleFunc("POST /calendar/v3/calendars/{calendar}/events", s.api(calendarInsert, s.insertEvent))
+	mux.HandleFunc("GET /calendar/v3/calendars/{calendar}/events/{id}", s.api(calendarGet, s.getEvent))
+	mux.HandleFunc("GET /v3/projects:search", s.api(projectsSearch, s.searchProjects))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeAPIError(w, apiErrorf(http.StatusNotFound, "notFound", "The requested URL %s was not found on this server.", r.URL.Path))
+	})
+	return mux
+}
+
+// ServeHTTP counts the request, fails it if Fail says so, and else answers as Google would.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if f := s.count(r.URL.Path); f != nil {
+		s.serveFailure(w, r, *f)
+	} else {
+		s.mux.ServeHTTP(w, r)
+	}
+	// An answer that comes before the end of an upload would reset the connection under the client.
+	io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20))
+}
+
+// count records a request and takes the failure planned for it, if any.
+func (s *Server) count(path string) *Failure {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[path]++
+	return s.takeFailure(path)
+}
+
+// Calls returns the number of requests whose path has the prefix, since the start or the last
+// ResetCalls. Failed ones count too.
+func (s *Server) Calls(prefix string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for path, c := range s.calls {
+		if strings.HasPrefix(path, prefix) {
+			n += c
+		}
+	}
+	return n
+}
+
+// CallsByPath returns a copy of the request counts by exact path.
+func (s *Server) CallsByPath() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.calls)
+}
+
+// ResetCalls sets the counts to zero.
+func (s *Server) ResetCalls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.calls)
+}

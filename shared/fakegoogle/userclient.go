@@ -1,0 +1,41 @@
+package fakegoogle
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// UserClient returns an authorized client as a function gets it: it acts for the user with that subject
+// or email, may do what the scopes allow, and reaches the server at baseURL whatever host a request
+// names. It renews nothing and repeats nothing. It panics if there is no such user.
+func (s *Server) UserClient(baseURL, user string, scopes ...string) *http.Client {
+	base, err := url.Parse(baseURL)
+	if err != nil {
+		panic("fakegoogle: " + err.Error())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	who := s.account(user)
+	if who == nil {
+		panic("fakegoogle: no account " + user)
+	}
+	return &http.Client{Transport: &userTransport{
+		// net/http repeats a request by itself when a connection that it used before is cut.
+		next:  &http.Transport{DisableKeepAlives: true},
+		base:  base,
+		token: s.newAccessToken(grantKey{"user-client", who.Subject}, scopes),
+	}}
+}
+
+type userTransport struct {
+	next  http.RoundTripper
+	base  *url.URL
+	token string
+}
+
+func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host, r.Host = t.base.Scheme, t.base.Host, ""
+	r.Header.Set("Authorization", "Bearer "+t.token)
+	return t.next.RoundTrip(r)
+}
