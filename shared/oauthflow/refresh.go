@@ -1,0 +1,200 @@
+package oauthflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
+
+	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore"
+)
+
+const (
+	// early is how long before its expiry an access token is replaced; up to jitter is added, so that
+	// instances do not all refresh a user's token in the same moment.
+	early  = 60 * time.Second
+	jitter = 30 * time.Second
+)
+
+// refreshes sees to it that a process refreshes a user's token once at a time, and that a request
+// which read the grant before a refresh, but asks after it, gets that refresh's result.
+type refreshes struct {
+	group singleflight.Group
+
+	mu     sync.Mutex
+	recent map[string]refreshed // by subject
+	swept  time.Time
+}
+
+type refreshed struct {
+	from  seal.Secret // the access token that was replaced
+	grant *tokenstore.Grant
+	at    time.Time
+}
+
+// recentFor is how long a refresh's result is remembered: longer than any request that may have read
+// the grant before it.
+const recentFor = 2 * time.Minute
+
+// Token returns g, or a newer version of it, with an access token that has some time to live.
+// Its errors are those of Refresh.
+func (f *Flow) Token(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
+	if f.fresh(g) {
+		return g, nil
+	}
+	return f.Refresh(ctx, g)
+}
+
+func (f *Flow) fresh(g *tokenstore.Grant) bool {
+	return g.Usable() && g.AccessToken != "" && f.Now().Add(early+rand.N(jitter)).Before(g.Expiry)
+}
+
+// Refresh replaces g's access token, however long it may have to live, and returns the new version of
+// the grant. If another request or process replaced it meanwhile, theirs is returned. The new token
+// is used even where it could not be stored.
+//
+// It returns a *ConsentError if the user has to consent again; ErrUnavailable, ErrNonsense or
+// ErrClient, after which the stored grant is what it was; or an error of the store.
+func (f *Flow) Refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
+	result := f.refreshes.group.DoChan(g.Subject+" "+string(g.AccessToken), func() (any, error) {
+		if newer := f.refreshes.after(g); newer != nil && f.fresh(newer) {
+			return newer, nil
+		}
+		// One caller's end must not be the end of all who wait.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
+		defer cancel()
+		newer, err := f.refresh(ctx, g)
+		if err == nil {
+			f.refreshes.remember(g.AccessToken, newer, f.Now())
+		}
+		return newer, err
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-result:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*tokenstore.Grant).Clone(), nil
+	}
+}
+
+// refresh asks Google for a new access token and stores it.
+func (f *Flow) refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
+	if !g.Usable() {
+		return nil, &ConsentError{g.Reason}
+	}
+	t, err := f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) {
+		return f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
+	})
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused) && refused.reason() != "":
+		return f.dead(ctx, g, refused.reason())
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("%w: %w", refused.kind(), err)
+	case err != nil:
+		return nil, err
+	}
+	return f.keep(ctx, g, t)
+}
+
+// keep stores refreshed tokens over the version of the grant that was refreshed. A newer consent
+// stays, and a deleted grant stays deleted.
+func (f *Flow) keep(ctx context.Context, g *tokenstore.Grant, t *tokens) (*tokenstore.Grant, error) {
+	refreshed := g.RefreshToken
+	for {
+		g.AccessToken, g.Expiry = t.access, t.expiry
+		if t.refresh != "" {
+			g.RefreshToken = t.refresh
+		}
+		if t.scopes != nil {
+			g.Scopes = t.scopes
+		}
+		err := f.Store.Put(ctx, g)
+		if err == nil {
+			f.Audit(ctx, "refreshed", g.Subject)
+			return g, nil
+		}
+		if !errors.Is(err, tokenstore.ErrConflict) {
+			f.Audit(ctx, "refresh not stored", g.Subject, "error", err)
+			return g, nil
+		}
+		newer, err := f.Store.Get(ctx, g.Subject)
+		switch {
+		case errors.Is(err, tokenstore.ErrNotFound):
+			return nil, &ConsentError{}
+		case err != nil:
+			f.Audit(ctx, "refresh not stored", g.Subject, "error", err)
+			return g, nil
+		case f.fresh(newer):
+			return newer, nil
+		case newer.RefreshToken != refreshed:
+			return f.refresh(ctx, newer)
+		case !newer.Usable():
+			return nil, &ConsentError{newer.Reason}
+		}
+		g = newer
+	}
+}
+
+// dead marks the grant as in need of consent, unless another refresh token was stored meanwhile.
+func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.Reason) (*tokenstore.Grant, error) {
+	if !g.RefreshExpiry.IsZero() && !f.Now().Before(g.RefreshExpiry) && reason == tokenstore.ReasonRevoked {
+		reason = tokenstore.ReasonExpired
+	}
+	var other *tokenstore.Grant
+	_, err := tokenstore.Update(ctx, f.Store, g.Subject, func(now *tokenstore.Grant) error {
+		other = nil
+		if now.RefreshToken != g.RefreshToken {
+			other = now
+		}
+		if other != nil || !now.Usable() {
+			return errUnchanged
+		}
+		now.Status, now.Reason = tokenstore.NeedsConsent, reason
+		return nil
+	})
+	switch {
+	case other != nil && f.fresh(other):
+		return other, nil
+	case other != nil:
+		return f.refresh(ctx, other)
+	case err == nil:
+		f.Audit(ctx, "needs_consent", g.Subject, "reason", reason)
+	case !errors.Is(err, errUnchanged) && !errors.Is(err, tokenstore.ErrNotFound):
+		return nil, err
+	}
+	return nil, &ConsentError{reason}
+}
+
+// after returns a copy of the grant that a recent refresh of g led to, or nil.
+func (r *refreshes) after(g *tokenstore.Grant) *tokenstore.Grant {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last, ok := r.recent[g.Subject]; ok && last.from == g.AccessToken {
+		return last.grant.Clone()
+	}
+	return nil
+}
+
+func (r *refreshes) remember(from seal.Secret, g *tokenstore.Grant, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.recent == nil || now.Sub(r.swept) > recentFor {
+		if r.recent == nil {
+			r.recent = map[string]refreshed{}
+		}
+		maps.DeleteFunc(r.recent, func(_ string, last refreshed) bool { return now.Sub(last.at) > recentFor })
+		r.swept = now
+	}
+	r.recent[g.Subject] = refreshed{from, g.Clone(), now}
+}

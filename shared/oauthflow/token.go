@@ -1,0 +1,102 @@
+package oauthflow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"functions.local/oauth/shared/seal"
+)
+
+// tokens is a checked token response [RFC 6749 §5.1].
+type tokens struct {
+	access        seal.Secret
+	refresh       seal.Secret // "" where none was sent
+	expiry        time.Time
+	refreshExpiry time.Time // zero where the refresh token lives on
+	scopes        []string  // nil where none were named: those asked for
+	idToken       string
+}
+
+// call runs one request to the token endpoint and returns its checked answer, or ErrUnavailable,
+// ErrNonsense, or a *refusal.
+func (f *Flow) call(ctx context.Context, do func(context.Context) (*oauth2.Token, error)) (*tokens, error) {
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, f.client), timeout)
+	defer cancel()
+	t, err := do(ctx)
+	var refused *oauth2.RetrieveError
+	switch {
+	case errors.As(err, &refused):
+		r := &refusal{status: refused.Response.StatusCode, code: refused.ErrorCode}
+		var body struct {
+			Subtype string `json:"error_subtype"`
+		}
+		if json.Unmarshal(refused.Body, &body) == nil {
+			r.subtype = body.Subtype
+		}
+		return nil, r
+	case isTransport(err):
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case err != nil:
+		return nil, ErrNonsense // the error may quote the answer
+	}
+	return f.check(t)
+}
+
+// bearer is what an Authorization header can carry [RFC 6750 §2.1].
+var bearer = regexp.MustCompile(`^[A-Za-z0-9\-._~+/]+=*$`)
+
+func (f *Flow) check(t *oauth2.Token) (*tokens, error) {
+	r := &tokens{access: seal.Secret(t.AccessToken), refresh: seal.Secret(t.RefreshToken)}
+	if !bearer.MatchString(t.AccessToken) || !strings.EqualFold(t.TokenType, "bearer") || t.ExpiresIn <= 0 || t.ExpiresIn > 1e9 {
+		return nil, ErrNonsense
+	}
+	r.expiry = f.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
+	if scope, ok := t.Extra("scope").(string); ok && scope != "" {
+		r.scopes = parseScope(scope)
+	}
+	if s, ok := t.Extra("refresh_token_expires_in").(float64); ok && s > 0 && s < 1e9 {
+		r.refreshExpiry = f.Now().Add(time.Duration(s) * time.Second)
+	}
+	r.idToken, _ = t.Extra("id_token").(string)
+	return r, nil
+}
+
+// isTransport reports whether err says that no whole answer came.
+func isTransport(err error) bool {
+	var e *transportError
+	return errors.As(err, &e) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// wholeBody reads each answer to its end before anybody looks at it, so that half an answer is a
+// transport error and not a malformed one.
+type wholeBody struct{ base http.RoundTripper }
+
+const maxBody = 1 << 20
+
+type transportError struct{ error }
+
+func (e *transportError) Unwrap() error { return e.error }
+
+func (t wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, &transportError{err}
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
+	res.Body.Close()
+	if err != nil {
+		return nil, &transportError{err}
+	}
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return res, nil
+}
