@@ -1,0 +1,42 @@
+// Package listlabels lists the signed-in user's Gmail labels.
+package listlabels
+
+import (
+	_ "embed"
+	"net/http"
+
+	"google.golang.org/api/gmail/v1"
+	"google.golang.org/api/option"
+
+	"functions.local/oauth/shared/httpfunc"
+)
+
+//go:embed listlabels.html
+var html string
+
+var page = httpfunc.NewPage("Your Gmail labels", html)
+
+func init() {
+	httpfunc.ForUser("listlabels", httpfunc.Scopes{{gmail.GmailLabelsScope,
+		gmail.GmailReadonlyScope, gmail.GmailModifyScope, gmail.GmailMetadataScope, gmail.MailGoogleComScope}}, listLabels)
+}
+
+type labels struct {
+	Names []string `json:"labels"`
+}
+
+func listLabels(r *http.Request, client *http.Client) (any, error) {
+	svc, err := gmail.NewService(r.Context(), option.WithHTTPClient(client))
+	if err != nil {
+		return nil, err
+	}
+	res, err := svc.Users.Labels.List("me").Fields("labels/name").Context(r.Context()).Do()
+	if err != nil {
+		return nil, err
+	}
+	found := labels{Names: []string{}}
+	for _, label := range res.Labels {
+		found.Names = append(found.Names, label.Name)
+	}
+	return page.View(found), nil
+}

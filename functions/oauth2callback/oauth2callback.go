@@ -1,0 +1,9 @@
+// Package oauth2callback takes the browser back from Google's consent page.
+package oauth2callback
+
+import (
+	"functions.local/oauth/shared/httpfunc"
+	"functions.local/oauth/shared/permission"
+)
+
+func init() { httpfunc.Callback("oauth2callback", permission.Describe) }

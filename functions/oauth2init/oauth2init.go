@@ -1,0 +1,6 @@
+// Package oauth2init starts a sign-in with Google.
+package oauth2init
+
+import "functions.local/oauth/shared/httpfunc"
+
+func init() { httpfunc.SignIn("oauth2init") }

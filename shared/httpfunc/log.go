@@ -1,0 +1,93 @@
+package httpfunc
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// newLogger writes what Cloud Logging reads where deployed [Cloud Logging: structured logging], and
+// lines for people elsewhere.
+func newLogger(w io.Writer, deployed bool) *slog.Logger {
+	if !deployed {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) > 0 {
+			return a
+		}
+		switch a.Key {
+		case slog.LevelKey:
+			a.Key = "severity"
+			if a.Value.String() == "WARN" {
+				a.Value = slog.StringValue("WARNING")
+			}
+		case slog.MessageKey:
+			a.Key = "message"
+		}
+		return a
+	}}))
+}
+
+// A request is what is known of a request while it is served.
+type request struct {
+	id     string // random; the log and the error page both show it
+	logger *slog.Logger
+
+	parsed  bool // form and formErr are what ParseForm returned
+	form    *Form
+	formErr error
+}
+
+type contextKey int
+
+const requestKey contextKey = 0
+
+// logger returns the logger of the request that ctx belongs to.
+func (a *App) logger(ctx context.Context) *slog.Logger {
+	if r, ok := ctx.Value(requestKey).(*request); ok {
+		return r.logger
+	}
+	return a.log
+}
+
+func requestID(ctx context.Context) string {
+	if r, ok := ctx.Value(requestKey).(*request); ok {
+		return r.id
+	}
+	return ""
+}
+
+// requestLogger names the function, the request and its trace in every line.
+func (a *App) requestLogger(r *http.Request, name, id string) *slog.Logger {
+	l := a.log.With("function", name, "request", id)
+	if trace := traceID(r.Header); trace != "" && a.config.Project != "" {
+		l = l.With("logging.googleapis.com/trace", "projects/"+a.config.Project+"/traces/"+trace)
+	}
+	return l
+}
+
+// traceID reads the trace that Cloud Run puts on each request [W3C Trace Context; Google: trace context].
+func traceID(h http.Header) string {
+	if parts := strings.Split(h.Get("Traceparent"), "-"); len(parts) == 4 && isTraceID(parts[1]) {
+		return parts[1]
+	}
+	if id, _, _ := strings.Cut(h.Get("X-Cloud-Trace-Context"), "/"); isTraceID(id) {
+		return id
+	}
+	return ""
+}
+
+func isTraceID(s string) bool {
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// audit logs what happened to a grant. The subject is logged as a keyed hash.
+func (a *App) audit(ctx context.Context, event, subject string, pairs ...any) {
+	if subject != "" {
+		pairs = append([]any{"subject", a.config.Keyset.Hash(subject)}, pairs...)
+	}
+	a.logger(ctx).InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
+}

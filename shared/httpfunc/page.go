@@ -1,0 +1,116 @@
+package httpfunc
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"strings"
+)
+
+var (
+	//go:embed layout.html
+	layoutHTML string
+	//go:embed style.css
+	styleCSS string
+	//go:embed error.html
+	errorHTML string
+
+	layout    = template.Must(template.New("layout").Parse(layoutHTML))
+	errorPage = NewPage("", errorHTML)
+	// valuePage shows a value that brings no page of its own.
+	valuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
+)
+
+// contentSecurityPolicy lets a page do nothing but show itself, in our style, and send its own forms.
+var contentSecurityPolicy = strings.Join([]string{
+	"default-src 'none'",
+	"style-src 'sha256-" + sha256Base64(styleCSS) + "'",
+	"img-src data:",
+	"form-action 'self'",
+	"base-uri 'none'",
+	"frame-ancestors 'none'",
+}, "; ")
+
+func sha256Base64(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// A Page is a template for what a function shows.
+type Page struct {
+	title string
+	body  *template.Template
+}
+
+// NewPage parses the template of a page's body and panics if it is malformed. The template finds the
+// value that it shows as .Value, and makes the URL of a function with .URL "name".
+func NewPage(title, body string) *Page {
+	t := template.Must(layout.Clone())
+	template.Must(t.New("body").Parse(body))
+	return &Page{title, t}
+}
+
+// A View is a value and the page that shows it. A program that asks for JSON gets the value alone.
+type View struct {
+	page  *Page
+	title string
+	value any
+}
+
+// View returns a view of value on the page.
+func (p *Page) View(value any) *View { return &View{page: p, title: p.title, value: value} }
+
+// Value returns what the view shows.
+func (v *View) Value() any { return v.value }
+
+// Titled replaces the page's title.
+func (v *View) Titled(title string) *View {
+	v.title = title
+	return v
+}
+
+// asView returns the view that value is or gets.
+func asView(value any) *View {
+	if v, ok := value.(*View); ok {
+		return v
+	}
+	return valuePage.View(value)
+}
+
+// pageData is what a page's template sees.
+type pageData struct {
+	Title    string
+	Value    any
+	Email    string
+	SignedIn bool
+	Switched bool // to another account, just now
+	Alert    *alert
+
+	app *App
+}
+
+// An alert says above a form why it comes again.
+type alert struct {
+	Text       string
+	ConsentURL string // where permission is given, or ""
+}
+
+func (d *pageData) URL(path string) string { return d.app.URL(path) }
+
+func (d *pageData) Style() template.CSS { return template.CSS(styleCSS) }
+
+func (d *pageData) JSON() (string, error) {
+	b, err := json.MarshalIndent(d.Value, "", "  ")
+	return string(b), err
+}
+
+// render returns the view as a page.
+func (a *App) render(v *View, d *pageData) ([]byte, error) {
+	d.app, d.Title, d.Value = a, v.title, v.value
+	var b bytes.Buffer
+	err := v.page.body.Execute(&b, d)
+	return b.Bytes(), err
+}

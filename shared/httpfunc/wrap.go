@@ -1,0 +1,86 @@
+package httpfunc
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"functions.local/oauth/shared/seal"
+)
+
+const (
+	// maxRequest is the platform's limit for a request [Cloud Run: quotas, HTTP/1 request size].
+	maxRequest = 32 << 20
+	// requestTimeout bounds everything but uploads, uploadTimeout those.
+	requestTimeout = 30 * time.Second
+	uploadTimeout  = 10 * time.Minute
+	// uploadSize is from where on a request is an upload.
+	uploadSize = 1 << 20
+)
+
+// wrap serves next with what every answer of every function has.
+func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w.Header(), a.config.Secure())
+		if !inFlight.enter() {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "This instance is shutting down. Please try again.", http.StatusServiceUnavailable)
+			return
+		}
+		defer inFlight.leave()
+		id := seal.NewID()
+		kept := &request{id: id, logger: a.requestLogger(r, name, id)}
+		r = r.WithContext(context.WithValue(r.Context(), requestKey, kept))
+		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+		defer func() {
+			if v := recover(); v != nil {
+				a.fail(w, r, panicError(v))
+			}
+		}()
+		if err := a.protect.Check(r); err != nil {
+			a.fail(w, r, &Error{Status: http.StatusForbidden, Code: "cross_origin",
+				Message: "This came from another website, so nothing was done.", Cause: err})
+			return
+		}
+		next(w, r)
+	})
+}
+
+func setHeaders(h http.Header, secure bool) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	if secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// timed bounds the time that next may take.
+func timed(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		timeout := requestTimeout
+		if r.ContentLength < 0 || r.ContentLength > uploadSize {
+			timeout = uploadTimeout
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		defer cancel()
+		next(w, r.WithContext(ctx))
+	}
+}
+
+// only serves the methods named, in bounded time, and answers 405 to others [RFC 9110 §15.5.6].
+func (a *App) only(methods []string, next http.HandlerFunc) http.HandlerFunc {
+	next = timed(next)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(methods, r.Method) {
+			w.Header().Set("Allow", strings.Join(methods, ", "))
+			a.fail(w, r, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
+				Message: "This function takes " + strings.Join(methods, ", ") + " only."})
+			return
+		}
+		next(w, r)
+	}
+}
