@@ -1,0 +1,345 @@
+package functions_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"functions.local/oauth/shared/fakegoogle"
+	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore"
+	"functions.local/oauth/shared/tokenstore/tokenstoretest"
+)
+
+// refusedUnheard expects that a callback was refused with the status before the code was exchanged, and
+// that it left neither a grant of Ada's nor a session.
+func refusedUnheard(t *testing.T, w *world, b *browser, callback string, status int) {
+	t.Helper()
+	w.fake.ResetCalls()
+	expect(t, b.get(callback), status)
+	if n := w.fake.Calls("/token"); n != 0 {
+		t.Errorf("%d token calls", n)
+	}
+	noTrace(t, w, b)
+}
+
+func noTrace(t *testing.T, w *world, b *browser) {
+	t.Helper()
+	if g, err := w.store.Store.Get(context.Background(), subjectOf(t, w.fake, ada)); !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("stored: %+v, %v", g, err)
+	}
+	if a := b.getJSON("/account"); a.status != http.StatusUnauthorized {
+		t.Errorf("a session was made: %d %s", a.status, a.body)
+	}
+}
+
+func set(name string, values ...string) func(url.Values) {
+	return func(q url.Values) { q[name] = values }
+}
+
+func TestForgedOrAbsentStateIsRefusedBeforeTheExchange(t *testing.T) {
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	b := w.browser()
+	callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
+	state := queryOf(t, callback).Get("state")
+	stranger, err := seal.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := stranger.SealString("state", "", []byte(`{"f":"flow","b":"`+seal.HashID("")+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(url.Values){
+		"absent":              func(q url.Values) { q.Del("state") },
+		"empty":               set("state", ""),
+		"garbage":             set("state", "garbage"),
+		"cut":                 set("state", state[:len(state)-4]),
+		"altered":             set("state", state[:20]+flip(state[20:])),
+		"of another keyset":   set("state", foreign),
+		"a cookie's value":    set("state", b.cookie()),
+		"the raw JSON":        set("state", `{"f":"flow","b":"`+seal.HashID("")+`"}`),
+		"absent, with error":  func(q url.Values) { q.Del("state"); q.Del("code"); q.Set("error", "access_denied") },
+		"garbage, with error": func(q url.Values) { q.Set("state", "garbage"); q.Del("code"); q.Set("error", "access_denied") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.store.reset()
+			refusedUnheard(t, w, b, with(callback, change), http.StatusBadRequest)
+			if n := w.store.writes.Load(); n != 0 {
+				t.Errorf("%d writes", n)
+			}
+		})
+	}
+	t.Run("over ten minutes old", func(t *testing.T) {
+		w.clock.advance(10*time.Minute + time.Second)
+		refusedUnheard(t, w, b, callback, http.StatusBadRequest)
+		w.clock.advance(-2 * time.Second)
+		expect(t, b.get(callback), http.StatusSeeOther)
+	})
+}
+
+func TestGoodStateInAnotherBrowserIsNotExchanged(t *testing.T) {
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	stolen := w.browser().callback("/listlabels", fakegoogle.Decision{User: ada})
+
+	t.Run("without our cookie: 400", func(t *testing.T) {
+		refusedUnheard(t, w, w.browser(), stolen, http.StatusBadRequest)
+	})
+	t.Run("with our cookie: starts again, once", func(t *testing.T) {
+		b, other := w.browser(), w.browser()
+		b.get("/listlabels")
+		other.get("/listlabels")
+		refusedUnheard(t, w, b, stolen, http.StatusFound)
+
+		again := b.consent(b.get(stolen).location(), fakegoogle.Decision{User: grace})
+		refusedUnheard(t, w, other, again, http.StatusBadRequest)
+		expect(t, b.get(again), http.StatusSeeOther)
+		expect(t, b.get("/listlabels"), http.StatusOK, grace)
+	})
+}
+
+func TestFiftyIdenticalCallbacksMakeOneExchange(t *testing.T) {
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	b := w.browser()
+	callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
+	statuses := make(chan int, 50)
+	var all sync.WaitGroup
+	for range cap(statuses) {
+		all.Go(func() { statuses <- b.get(callback).status })
+	}
+	all.Wait()
+	close(statuses)
+	count := map[int]int{}
+	for status := range statuses {
+		count[status]++
+	}
+	if n := w.fake.Calls("/token"); n != 1 || count[http.StatusSeeOther] != 1 || count[http.StatusBadRequest] != 49 {
+		t.Errorf("%d token calls, answers %v; want one exchange, one 303 and 49 times 400", n, count)
+	}
+	t.Run("and a replay none", func(t *testing.T) {
+		w.fake.ResetCalls()
+		expect(t, b.get(callback), http.StatusBadRequest, "Start again")
+		if n := w.fake.Calls("/token"); n != 0 {
+			t.Errorf("%d token calls", n)
+		}
+	})
+}
+
+func TestAmbiguousCallbackIsRefusedBeforeTheExchange(t *testing.T) {
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	b := w.browser()
+	callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
+	q := queryOf(t, callback)
+	code, state := q.Get("code"), q.Get("state")
+	for name, change := range map[string]func(url.Values){
+		"two codes":       set("code", code, "other"),
+		"one code twice":  set("code", code, code),
+		"two states":      set("state", state, "other"),
+		"one state twice": set("state", state, state),
+		"two errors":      func(q url.Values) { q.Del("code"); q["error"] = []string{"a", "b"} },
+		"code and error":  set("error", "access_denied"),
+		"neither":         func(q url.Values) { q.Del("code") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.store.reset()
+			refusedUnheard(t, w, b, with(callback, change), http.StatusBadRequest)
+			if n := w.store.writes.Load(); n != 0 {
+				t.Errorf("%d writes", n)
+			}
+		})
+	}
+	t.Run("a query that does not parse", func(t *testing.T) {
+		refusedUnheard(t, w, b, callback+"&%zz", http.StatusBadRequest)
+	})
+	expect(t, b.get(callback), http.StatusSeeOther)
+}
+
+func TestEveryAttemptHasItsOwnPKCEChallenge(t *testing.T) {
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	b, other := w.browser(), w.browser()
+	other.get("/listlabels")
+	seen := map[string]string{}
+	fresh := func(attempt, consentURL string) string {
+		q := queryOf(t, consentURL)
+		challenge := q.Get("code_challenge")
+		if before, ok := seen[challenge]; ok || len(challenge) != 43 || q.Get("code_challenge_method") != "S256" {
+			t.Errorf("%s: challenge %q as %s, method %q", attempt, challenge, before, q.Get("code_challenge_method"))
+		}
+		seen[challenge] = attempt
+		return consentURL
+	}
+	fresh("another tab", b.get("/listlabels").location())
+	begun := fresh("first", b.get("/listlabels").location())
+	moved := b.consent(begun, fakegoogle.Decision{User: ada})
+	fresh("restarted in another browser", other.get(moved).location())
+	expect(t, b.get(moved), http.StatusSeeOther)
+
+	// Google still knows the consent and sends no refresh token: the flow asks once more.
+	if err := w.store.Store.Delete(t.Context(), subjectOf(t, w.fake, ada)); err != nil {
+		t.Fatal(err)
+	}
+	again := b.get(b.consent(fresh("after the grant was lost", b.get("/listlabels").location()), fakegoogle.Decision{User: ada}))
+	expect(t, again, http.StatusFound)
+	expect(t, b.get(b.consent(fresh("with prompt=consent", again.location()), fakegoogle.Decision{User: ada})), http.StatusSeeOther)
+}
+
+func TestWrongIssuerInTheCallbackIsRefusedBeforeTheExchange(t *testing.T) {
+	for name, change := range map[string]func(url.Values){
+		"wrong":            set("iss", "https://evil.example"),
+		"without a scheme": set("iss", "accounts.google.com"),
+		"empty":            set("iss", ""),
+		"twice":            set("iss", "https://accounts.google.com", "https://accounts.google.com"),
+		"with an error":    func(q url.Values) { q.Set("iss", "https://evil.example"); q.Del("code"); q.Set("error", "access_denied") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tokenstore.NewMemory(), nil)
+			b := w.browser()
+			refusedUnheard(t, w, b, with(b.callback("/listlabels", fakegoogle.Decision{User: ada}), change), http.StatusBadRequest)
+		})
+	}
+	t.Run("absent is accepted", func(t *testing.T) {
+		b := newWorld(t, tokenstore.NewMemory(), nil).browser()
+		callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
+		expect(t, b.get(with(callback, func(q url.Values) { q.Del("iss") })), http.StatusSeeOther)
+	})
+}
+
+func TestEverySignInMakesANewSessionAndKillsTheOneBefore(t *testing.T) {
+	again := func(b *browser, user string) {
+		b.t.Helper()
+		a := b.get("/oauth2init?account=new")
+		expect(b.t, a, http.StatusFound)
+		expect(b.t, b.get(b.consent(a.location(), fakegoogle.Decision{User: user})), http.StatusSeeOther)
+		expect(b.t, b.visit("/listlabels", user), http.StatusOK, user)
+	}
+	t.Run("of the same user", func(t *testing.T) {
+		w := newWorld(t, tokenstore.NewMemory(), nil)
+		b := w.signedIn(ada)
+		before, elsewhere := b.copy(), w.signedIn(ada)
+		old := w.grant(ada).Sessions[0].Hash
+		again(b, ada)
+		expect(t, before.get("/listlabels"), http.StatusFound)
+		expect(t, elsewhere.get("/listlabels"), http.StatusOK)
+		if g := w.grant(ada); len(g.Sessions) != 2 || g.HasSession(old) {
+			t.Errorf("%d sessions, the old one among them: %v", len(g.Sessions), g.HasSession(old))
+		}
+	})
+	t.Run("of another user", func(t *testing.T) {
+		w := newWorld(t, tokenstore.NewMemory(), nil)
+		b := w.signedIn(ada)
+		before := b.copy()
+		again(b, grace)
+		expect(t, before.get("/listlabels"), http.StatusFound)
+		if n := len(w.grant(ada).Sessions); n != 0 {
+			t.Errorf("%d sessions of Ada", n)
+		}
+	})
+	t.Run("so that a cookie planted before it is worth nothing", func(t *testing.T) {
+		w := newWorld(t, tokenstore.NewMemory(), nil)
+		attacker := w.browser()
+		attacker.get("/listlabels")
+		victim := attacker.copy()
+		expect(t, victim.visit("/listlabels", ada), http.StatusOK, ada)
+		expect(t, attacker.get("/listlabels"), http.StatusFound)
+	})
+}
+
+func TestStepUpThatReturnsAnotherAccountLeavesTheFirstAlone(t *testing.T) {
+	addr, project := tokenstoretest.Emulator(t)
+	w := newFirestoreWorld(t, addr, project)
+	b := w.signedIn(ada)
+	// document is the raw document but its sessions, with the tokens opened: each write seals them anew.
+	document := func() map[string]string {
+		fields := map[string]string{}
+		for name, raw := range tokenstoretest.RawDocument(t, addr, project, "grants/"+subjectOf(t, w.fake, ada)) {
+			fields[name] = string(raw)
+		}
+		delete(fields, "sessions")
+		g := w.grant(ada)
+		fields["refresh_token"], fields["access_token"] = seal.HashID(string(g.RefreshToken)), seal.HashID(string(g.AccessToken))
+		return fields
+	}
+	before := document()
+	if len(before) < 6 {
+		t.Fatalf("just the fields %v", before)
+	}
+	page := b.visit("/createfile", grace)
+	expect(t, page, http.StatusOK, "You are now using", grace, "Nothing of the other account was changed")
+	after := document()
+	for name := range before {
+		if after[name] != before[name] {
+			t.Errorf("%s of the first account was %s, is %s", name, before[name], after[name])
+		}
+	}
+	if len(after) != len(before) {
+		t.Errorf("fields %v, were %v", after, before)
+	}
+	if n := len(w.grant(ada).Sessions); n != 0 {
+		t.Errorf("%d sessions of the first account, want this browser's ended", n)
+	}
+	if strings.Contains(strings.Join(w.grant(ada).Scopes, " "), driveFile) {
+		t.Error("the first account got the permission")
+	}
+}
+
+func TestTwentyTabsFinishInAnyOrder(t *testing.T) {
+	const tabs = 20
+	for name, firstVisit := range map[string]bool{"of a browser that is new": true, "of a browser that was here": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tokenstore.NewMemory(), nil)
+			b := w.browser()
+			if !firstVisit {
+				b.get("/listlabels")
+			}
+			begun := make([]string, tabs)
+			var all sync.WaitGroup
+			for i := range tabs {
+				all.Go(func() { begun[i] = b.get("/oauth2init?return_to=/listlabels?tab=" + string(rune('a'+i))).location() })
+			}
+			all.Wait()
+			size := len(b.cookie())
+			for i := range tabs {
+				tab := (i*7 + 3) % tabs
+				a := b.get(b.consent(begun[tab], fakegoogle.Decision{User: ada}))
+				// Where the cookie of another tab's first visit won, the flow starts again, and asks for the
+				// refresh token that went with the code of the first attempt.
+				for hops := 0; a.status == http.StatusFound && hops < 2; hops++ {
+					a = b.get(b.consent(a.location(), fakegoogle.Decision{User: ada}))
+				}
+				expect(t, a, http.StatusSeeOther)
+				if want := w.url + "/listlabels?tab=" + string(rune('a'+tab)); a.location() != want {
+					t.Errorf("tab %d ends at %s, want %s", tab, a.location(), want)
+				}
+				expect(t, b.get(a.location()), http.StatusOK, ada)
+			}
+			if got := len(b.cookie()); got > size+300 || got > 600 {
+				t.Errorf("the cookie grew from %d to %d bytes", size, got)
+			}
+			if n := len(w.grant(ada).Sessions); n != 1 {
+				t.Errorf("%d sessions, want 1", n)
+			}
+		})
+	}
+}
+
+func queryOf(t testing.TB, address string) url.Values {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query()
+}
+
+// flip changes the first character to another one of base64url.
+func flip(s string) string {
+	if s[0] == 'A' {
+		return "B" + s[1:]
+	}
+	return "A" + s[1:]
+}
