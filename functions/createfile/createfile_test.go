@@ -115,7 +115,7 @@ func asMultipart(fileName, fileType, content string, pairs ...string) (contentTy
 }
 
 // large is more than is held.
-var large = strings.Repeat("0123456789abcde\n", 8<<20/16)
+var large = strings.Repeat("0123456789abcde\n", 4<<20/16)
 
 func TestForm(t *testing.T) {
 	t.Run("brings a fresh id and makes nothing", func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestForm(t *testing.T) {
 		u := newUser(t)
 		u.Fail("/drive/v3/files/generateIds", 1, fakegoogle.Failure{Status: 503})
 		_, err := form(httptest.NewRequest("GET", "/createfile", nil), u.client)
-		if !isStatus(err, 503) {
+		if !httpfunc.IsStatus(err, 503) {
 			t.Error(err)
 		}
 	})
@@ -290,6 +290,22 @@ func TestCreateSends(t *testing.T) {
 		u.mustCreate(asForm("name", "a.txt", "content", large[:maxHeld]))
 		u.only()
 	})
+	t.Run("no end of a file that breaks off", func(t *testing.T) {
+		u := newUser(t)
+		contentType, body := asMultipart("a.txt", "text/plain", large, "id", u.id())
+		u.client.Transport = spy{u.client.Transport, func(r *http.Request) {
+			if r.Method != "POST" {
+				return
+			}
+			var broken *httpfunc.Error
+			if sent, err := io.ReadAll(r.Body); !errors.As(err, &broken) {
+				t.Errorf("%d bytes were sent, and then %v, not the fault of the form", len(sent), err)
+			}
+		}}
+		if _, err := u.create(contentType, io.LimitReader(body, 2<<20)); err == nil {
+			t.Error("no error")
+		}
+	})
 	t.Run("a MIME type of one line", func(t *testing.T) {
 		u := newUser(t)
 		u.mustCreate(asJSON(map[string]any{"name": "a.txt", "content": "Hello", "mime_type": "text/plain;\r\n\r\nb=c"}))
@@ -310,15 +326,17 @@ func TestCreateRefuses(t *testing.T) {
 		send func() (string, io.Reader)
 		says string
 	}{
-		"no name":            {func() (string, io.Reader) { return asForm("name", " ", "content", "Hello") }, "name"},
-		"a long name":        {func() (string, io.Reader) { return asForm("name", strings.Repeat("a", maxName+1)) }, "1,024"},
-		"a malformed id":     {func() (string, io.Reader) { return asForm("name", "a", "id", "../a") }, "id"},
-		"an id of another":   {func() (string, io.Reader) { return asForm("name", "a", "id", "1abc") }, "id"},
-		"a MIME type":        {func() (string, io.Reader) { return asForm("name", "a", "mime_type", "text/") }, "MIME"},
-		"a long MIME type":   {func() (string, io.Reader) { return asForm("name", "a", "mime_type", "text/"+strings.Repeat("a", maxMIMEType)) }, "MIME"},
+		"no name":          {func() (string, io.Reader) { return asForm("name", " ", "content", "Hello") }, "name"},
+		"a long name":      {func() (string, io.Reader) { return asForm("name", strings.Repeat("a", maxName+1)) }, "1,024"},
+		"a malformed id":   {func() (string, io.Reader) { return asForm("name", "a", "id", "../a") }, "id"},
+		"an id of another": {func() (string, io.Reader) { return asForm("name", "a", "id", "1abc") }, "id"},
+		"a MIME type":      {func() (string, io.Reader) { return asForm("name", "a", "mime_type", "text/") }, "MIME"},
+		"a long MIME type": {func() (string, io.Reader) {
+			return asForm("name", "a", "mime_type", "text/"+strings.Repeat("a", maxMIMEType))
+		}, "MIME"},
 		"JSON cut short":     {func() (string, io.Reader) { return "application/json", strings.NewReader(`{"name":"a`) }, "malformed"},
 		"a file cut early":   {cut(1000), "malformed"},
-		"a file cut halfway": {cut(4 << 20), "malformed"},
+		"a file cut halfway": {cut(2 << 20), "malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t)

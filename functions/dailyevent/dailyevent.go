@@ -4,14 +4,12 @@ package dailyevent
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
 	_ "time/tzdata" // the zone is named by the scheduler; the platform's image may know none
 
 	"google.golang.org/api/calendar/v3"
-	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
 
 	"functions.local/oauth/shared/httpfunc"
@@ -45,8 +43,7 @@ func planTheDay(r *http.Request, subject string, client *http.Client) error {
 	}).Fields("id").Context(r.Context())
 	call.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
 	_, err = call.Do()
-	var e *googleapi.Error
-	if errors.As(err, &e) && e.Code == http.StatusConflict {
+	if httpfunc.IsStatus(err, http.StatusConflict) {
 		return nil // an earlier run made it
 	}
 	return err

@@ -72,6 +72,9 @@ func (s *Server) uploadFile(c *call) (map[string]any, *apiError) {
 	if _, err := parts.NextRawPart(); !errors.Is(err, io.EOF) {
 		return nil, badContent("there must be two parts and a closing boundary")
 	}
+	if _, err := io.Copy(io.Discard, c.r.Body); err != nil {
+		return nil, badContent("the request ends early")
+	}
 	return s.saveFile(c, f)
 }
 

@@ -168,8 +168,10 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 		return other, nil
 	case other != nil:
 		return f.refresh(ctx, other)
+	case err == nil && reason == tokenstore.ReasonRevoked:
+		f.Audit(ctx, "consent withdrawn", g.Subject)
 	case err == nil:
-		f.Audit(ctx, "needs_consent", g.Subject, "reason", reason)
+		f.Audit(ctx, "consent needed", g.Subject, "reason", reason)
 	case !errors.Is(err, errUnchanged) && !errors.Is(err, tokenstore.ErrNotFound):
 		return nil, err
 	}

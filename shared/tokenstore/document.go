@@ -84,7 +84,7 @@ func sessionValue(s Session) *pb.Value {
 }
 
 // decode returns the grant in a document. One that cannot be understood comes back as NeedsConsent
-// with ReasonDamaged, without tokens, but with every field that can. The error is seal.ErrUnknownKey.
+// with ReasonDamaged and every field that can, so that a write of it loses nothing that is whole. The error is seal.ErrUnknownKey.
 func decode(keyset *seal.Keyset, subject string, doc *pb.Document) (*Grant, error) {
 	f := doc.GetFields()
 	var d decoder
@@ -112,7 +112,6 @@ func decode(keyset *seal.Keyset, subject string, doc *pb.Document) (*Grant, erro
 		return nil, fmt.Errorf("tokenstore: %w", seal.ErrUnknownKey)
 	}
 	if d.damaged || g.check() != nil {
-		g.RefreshToken, g.AccessToken = "", ""
 		g.Status, g.Reason = NeedsConsent, ReasonDamaged
 	}
 	return g, nil

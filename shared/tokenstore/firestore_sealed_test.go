@@ -43,7 +43,11 @@ func TestStoredTokens(t *testing.T) {
 		tokenstoretest.RawPatch(t, addr, project, "grants/bob", fmt.Sprintf(`{"refresh_token": %s}`, alice["refresh_token"]))
 		tokenstoretest.RawPatch(t, addr, project, "grants/carol", fmt.Sprintf(`{"refresh_token": %s}`, carol["access_token"]))
 		for _, subject := range []string{"bob", "carol"} {
-			wantDamaged(t, get(t, f, subject))
+			g := get(t, f, subject)
+			wantDamaged(t, g)
+			if g.RefreshToken != "" {
+				t.Errorf("%s has a refresh token that is not its own", subject)
+			}
 		}
 		if !get(t, f, "alice").Usable() {
 			t.Error("alice's own grant is lost")

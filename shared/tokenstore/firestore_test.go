@@ -133,7 +133,7 @@ func get(t testing.TB, s tokenstore.Store, subject string) *tokenstore.Grant {
 
 func wantDamaged(t testing.TB, g *tokenstore.Grant) {
 	t.Helper()
-	if g.Status != tokenstore.NeedsConsent || g.Reason != tokenstore.ReasonDamaged || g.RefreshToken != "" || g.AccessToken != "" {
+	if g.Status != tokenstore.NeedsConsent || g.Reason != tokenstore.ReasonDamaged || g.Usable() {
 		t.Errorf("%s is %s (%s)", g.Subject, g.Status, g.Reason)
 	}
 }

@@ -1,0 +1,144 @@
+package createfile
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+
+	"google.golang.org/api/drive/v3"
+	"google.golang.org/api/googleapi"
+
+	"functions.local/oauth/shared/httpfunc"
+)
+
+// An upload is what is to be created.
+type upload struct {
+	id, name, mimeType string
+	content            io.Reader
+	buffer             int // bytes that hold the whole content, so that it can be sent again; 0 when it streams
+}
+
+// Limits in bytes.
+const (
+	maxHeld     = 1 << 20 // of the content that is held
+	maxName     = 1024
+	maxMIMEType = 255
+)
+
+// idPattern is what files.generateIds yields.
+var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+
+// readUpload reads what the form brings. Its errors say how to mend it.
+func readUpload(f *httpfunc.Form) (*upload, error) {
+	u := &upload{id: f.Get("id"), name: strings.TrimSpace(f.Get("name")), mimeType: f.Get("mime_type")}
+	content := io.Reader(strings.NewReader(f.Get("content")))
+	if f.File != nil {
+		content = f.File
+		if u.name == "" {
+			u.name = f.File.Name
+		}
+		if u.mimeType == "" {
+			u.mimeType = f.File.Type
+		}
+	}
+	if u.mimeType == "" {
+		u.mimeType = "text/plain"
+	}
+	mediaType, params, err := mime.ParseMediaType(u.mimeType)
+	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header: no line of the client's own
+	switch {
+	case u.name == "":
+		return nil, httpfunc.Invalid("Give the file a name.")
+	case len(u.name) > maxName:
+		return nil, httpfunc.Invalid("The name is too long: it can have 1,024 bytes.")
+	case u.id != "" && !idPattern.MatchString(u.id):
+		return nil, httpfunc.Invalid("The id is not one that this function gave out. Open the form again for a new one.")
+	case err != nil, u.mimeType == "", len(u.mimeType) > maxMIMEType:
+		return nil, httpfunc.Invalid("The MIME type is malformed.")
+	}
+	head, err := io.ReadAll(io.LimitReader(content, maxHeld+1))
+	if err != nil {
+		return nil, err
+	}
+	u.content = bytes.NewReader(head)
+	if len(head) <= maxHeld {
+		u.buffer = len(head) + 1 // the API client has to see the end
+	} else {
+		u.content = io.MultiReader(u.content, content)
+	}
+	return u, nil
+}
+
+// send creates the file. An error in reading the content is returned as it is.
+func (u *upload) send(r *http.Request, files *drive.FilesService) (*file, error) {
+	ctx, broken := context.WithCancelCause(r.Context())
+	defer broken(nil)
+	content := &source{Reader: u.content, broken: broken}
+	defer content.stop()
+	call := files.Create(&drive.File{Id: u.id, Name: u.name, MimeType: u.mimeType}).Fields(made).Context(ctx)
+	call.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
+	f, err := result(call.Media(content, googleapi.ContentType(u.mimeType), googleapi.ChunkSize(u.buffer)).Do())
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
+	}
+	return f, err
+}
+
+// A source ends the upload when it cannot be read. The API client may still be reading when its call has
+// returned; after stop nobody is.
+type source struct {
+	io.Reader
+	broken  context.CancelCauseFunc
+	mu      sync.Mutex
+	stopped bool
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return 0, io.ErrClosedPipe
+	}
+	n, err := s.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.broken(err)
+	}
+	return n, err
+}
+
+func (s *source) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+}
+
+// wholeBodies breaks a body off where its request's context has ended. When the API client cannot read
+// the content, it closes the multipart body all the same: half a file would look like a whole one.
+type wholeBodies struct{ next http.RoundTripper }
+
+func (t wholeBodies) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		r = r.Clone(r.Context())
+		r.Body = wholeBody{r.Body, r.Context()}
+	}
+	return t.next.RoundTrip(r)
+}
+
+type wholeBody struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (b wholeBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if cause := context.Cause(b.ctx); cause != nil {
+		return 0, cause
+	}
+	return n, err
+}

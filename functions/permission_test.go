@@ -1,0 +1,37 @@
+package functions_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"functions.local/oauth/shared/httpfunc"
+	"functions.local/oauth/shared/permission"
+	"functions.local/oauth/shared/tokenstore"
+)
+
+// TestEveryPermissionIsInWords asks each function for consent and looks up what it asks for.
+func TestEveryPermissionIsInWords(t *testing.T) {
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	asked := 0
+	for _, name := range httpfunc.Names() {
+		a := w.browser().get("/" + name)
+		if a.status != http.StatusFound || name == "oauth2init" {
+			continue
+		}
+		u, err := url.Parse(a.location())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, scope := range strings.Fields(u.Query().Get("scope"))[2:] {
+			asked++
+			if p := permission.Of(scope); !strings.Contains(p.Function, name) {
+				t.Errorf("%s asks for %s, which is for %q in words", name, scope, p.Function)
+			}
+		}
+	}
+	if asked < 5 {
+		t.Errorf("just %d permissions were asked for", asked)
+	}
+}
