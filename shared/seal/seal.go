@@ -158,7 +158,7 @@ func (k *Keyset) SealString(purpose, owner string, plaintext []byte) (string, er
 // OpenString opens what SealString made. It returns ErrUnknownKey or ErrInvalid.
 func (k *Keyset) OpenString(purpose, owner, sealed string) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(sealed)
-	if err != nil {
+	if err != nil || strings.ContainsAny(sealed, "\r\n") { // which the decoder skips
 		return nil, ErrInvalid
 	}
 	return k.Open(purpose, owner, b)

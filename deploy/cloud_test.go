@@ -1,0 +1,254 @@
+package deploy_test
+
+import (
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// requireTool skips the test where a program is missing, and fails it there if CI=true.
+func requireTool(t *testing.T, name, how string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("no %s: %s", name, how)
+	}
+	t.Skipf("no %s: %s", name, how)
+}
+
+func requireGcloud(t *testing.T) {
+	t.Helper()
+	requireTool(t, "gcloud", "install the Google Cloud CLI")
+}
+
+// A resource is one of a Google Cloud API, as JSON.
+type resource = map[string]any
+
+// A cloud stands in for the Google Cloud APIs that the scripts call through gcloud: a resource that was
+// created can be got, listed and changed; every operation is done at once.
+type cloud struct {
+	*httptest.Server
+	t *testing.T
+
+	mu        sync.Mutex
+	resources map[string]resource // by path without the version, such as projects/p/secrets/s
+	policies  map[string]resource // of IAM, by the resource's path
+	forbidden string              // the path of what may not be seen
+	uploads   [][]byte
+	calls     []string // that change something
+}
+
+func newCloud(t *testing.T) *cloud {
+	c := &cloud{t: t, resources: map[string]resource{
+		"projects/project": {"projectId": "project", "projectNumber": "123456789012", "lifecycleState": "ACTIVE"},
+		"projects/project/locations/region/runtimes": {
+			"runtimes": []resource{{"name": "go126", "environment": "GEN_2", "stage": "GA"}}},
+	}, policies: map[string]resource{}}
+	c.Server = httptest.NewServer(c)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// environment is ours without what settings.sh would take from it.
+func environment(more ...string) []string {
+	env := os.Environ()
+	for _, name := range []string{"REGION", "BASE_URL", "FIRESTORE_DATABASE", "FIRESTORE_LOCATION", "COLLECTION_PREFIX",
+		"SESSION_COOKIE", "OAUTH_SCOPES", "SCHEDULE", "TIME_ZONE", "STAGED", "DRY_RUN"} {
+		env = append(env, name+"=") // settings.sh takes empty for unset
+	}
+	return append(append(env, "GOOGLE_CLOUD_PROJECT=project"), more...)
+}
+
+// env is the environment of a script that takes c for Google Cloud.
+func (c *cloud) env(t *testing.T) []string {
+	env := environment(
+		"CLOUDSDK_CONFIG="+t.TempDir(), // nobody's account and settings
+		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true",
+		"CLOUDSDK_CORE_DISABLE_PROMPTS=true",
+		"CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
+		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true",
+		"REGION=region")
+	for _, api := range []string{"CLOUDFUNCTIONS", "RUN", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "IAM", "SECRETMANAGER",
+		"FIRESTORE", "CLOUDSCHEDULER", "CLOUDBUILD", "ARTIFACTREGISTRY", "STORAGE"} {
+		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+c.URL+"/")
+	}
+	return env
+}
+
+func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		c.t.Error(err)
+	}
+	if r.URL.Path == "/upload" {
+		c.uploads = append(c.uploads, body)
+		return
+	}
+	var sent resource
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &sent); err != nil {
+			c.t.Errorf("%s %s: %v", r.Method, r.URL, err)
+		}
+	}
+	_, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/") // without the version
+	name, verb, _ := strings.Cut(strings.Replace(name, "projects/-/", "projects/project/", 1), ":")
+	status, answer := c.serve(r, name, verb, sent)
+	if r.Method != http.MethodGet && verb != "getIamPolicy" {
+		c.calls = append(c.calls, r.Method+" "+name+strings.TrimSuffix(":"+verb, ":"))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		c.t.Error(err)
+	}
+}
+
+func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, resource) {
+	stored, exists := c.resources[name]
+	switch {
+	case name == c.forbidden:
+		return http.StatusForbidden, resource{"error": resource{"code": 403, "message": "forbidden", "status": "PERMISSION_DENIED"}}
+	case verb == "getIamPolicy":
+		return http.StatusOK, c.policy(name)
+	case verb == "setIamPolicy":
+		c.policies[name] = sent["policy"].(resource)
+		return http.StatusOK, c.policies[name]
+	case verb == "generateUploadUrl":
+		return http.StatusOK, resource{"uploadUrl": c.URL + "/upload", "storageSource": resource{"bucket": "sources", "object": "1.zip"}}
+	case verb == "addVersion":
+		name += "/versions/" + strconv.Itoa(len(c.list(name+"/versions"))+1)
+		sent["name"], sent["clientSpecifiedPayloadChecksum"] = name, true
+		c.resources[name] = sent
+		return http.StatusOK, sent
+	case verb == "access": // the latest version
+		name = path.Dir(name) + "/" + strconv.Itoa(len(c.list(path.Dir(name))))
+		return http.StatusOK, resource{"name": name, "payload": c.resources[name]["payload"]}
+	case verb == "batchEnable", path.Base(path.Dir(name)) == "operations":
+		return http.StatusOK, operation(name)
+	case strings.HasPrefix(name, "projects/project/services/"):
+		return http.StatusOK, resource{"name": name, "state": "ENABLED"}
+	case r.Method == http.MethodPost:
+		name += "/" + c.id(r, sent)
+		if _, exists := c.resources[name]; exists {
+			return http.StatusConflict, resource{"error": resource{"code": 409, "message": "exists", "status": "ALREADY_EXISTS"}}
+		}
+		sent["name"] = name
+		c.put(name, sent)
+		if strings.Contains(name, "/functions/") || strings.Contains(name, "/databases/") {
+			return http.StatusOK, operation(name)
+		}
+		return http.StatusOK, sent
+	case r.Method == http.MethodPatch:
+		changed := resource{"name": name}
+		maps.Copy(changed, stored)
+		maps.Copy(changed, sent)
+		c.put(name, changed)
+		if strings.Contains(name, "/functions/") || strings.Contains(name, "/fields/") {
+			return http.StatusOK, operation(name)
+		}
+		return http.StatusOK, changed
+	case exists:
+		return http.StatusOK, stored
+	case path.Base(name) == "versions":
+		return http.StatusOK, resource{"versions": c.list(name)}
+	}
+	return http.StatusNotFound, resource{"error": resource{"code": 404, "message": name + " not found", "status": "NOT_FOUND"}}
+}
+
+// operation is one that has done its work on what name names.
+func operation(name string) resource {
+	parent := "projects/project"
+	for _, of := range []string{"projects/project/locations/region", "projects/project/databases/(default)"} {
+		if strings.HasPrefix(name, of) {
+			parent = of
+		}
+	}
+	return resource{"name": parent + "/operations/1", "done": true, "response": resource{}, "metadata": resource{
+		"@type":  "type.googleapis.com/google.cloud.functions.v2.OperationMetadata",
+		"stages": []resource{{"name": "BUILD", "state": "COMPLETE"}},
+	}}
+}
+
+// id finds the id of what is to be created, which each API has in a place of its own.
+func (c *cloud) id(r *http.Request, sent resource) string {
+	for _, parameter := range []string{"functionId", "secretId", "databaseId"} {
+		if id := r.URL.Query().Get(parameter); id != "" {
+			return id
+		}
+	}
+	if id, ok := sent["accountId"].(string); ok {
+		return id + "@project.iam.gserviceaccount.com"
+	}
+	id, _ := sent["name"].(string)
+	return path.Base(id)
+}
+
+// put stores a resource. A function runs as a service.
+func (c *cloud) put(name string, r resource) {
+	if strings.Contains(name, "/functions/") {
+		r["state"], r["environment"] = "ACTIVE", "GEN_2"
+		r["serviceConfig"].(resource)["service"] = "projects/project/locations/region/services/" + path.Base(name)
+	}
+	c.resources[name] = r
+}
+
+func (c *cloud) list(collection string) []resource {
+	found := []resource{}
+	for name, r := range c.resources {
+		if path.Dir(name) == collection {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func (c *cloud) policy(name string) resource {
+	if p, ok := c.policies[name]; ok {
+		return p
+	}
+	return resource{"etag": "AA==", "version": 1}
+}
+
+// run runs a command that c serves. What c holds can be read and changed before and after.
+func (c *cloud) run(cmd *exec.Cmd) (output string, err error) {
+	settle := func() { c.mu.Lock(); defer c.mu.Unlock() } // orders what c did with what the test does
+	settle()
+	defer settle()
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// script runs a script that c serves.
+func (c *cloud) script(env []string, name string, args ...string) (output string, err error) {
+	return c.run(scriptCommand(env, name, args))
+}
+
+// here is this folder.
+var here, _ = filepath.Abs(".")
+
+// scriptCommand returns the command that runs a script of this folder.
+func scriptCommand(env []string, name string, args []string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(here, name), args...)
+	cmd.Env = env
+	return cmd
+}
+
+// script runs a script of this folder.
+func script(env []string, name string, args ...string) (output string, err error) {
+	out, err := scriptCommand(env, name, args).CombinedOutput()
+	return string(out), err
+}

@@ -1,0 +1,77 @@
+// Command doctor reads the environment that the functions read, looks at what it names, and says in
+// plain words what is wrong and how to mend it. It changes nothing and shows no secret.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"google.golang.org/api/option"
+
+	"functions.local/oauth/shared/config"
+)
+
+const usage = `Says what is wrong with the environment of the functions, and how to mend it.
+It exits with 0 if all is well, or else with 1.
+
+usage: go run ./deploy/doctor
+`
+
+func main() {
+	if len(os.Args) > 1 {
+		fmt.Fprint(os.Stderr, usage)
+		os.Exit(2)
+	}
+	d := &doctor{getenv: os.Getenv, now: time.Now, client: &http.Client{Timeout: 10 * time.Second}, out: os.Stdout}
+	if !d.examine(context.Background()) {
+		os.Exit(1)
+	}
+}
+
+// A doctor examines one environment.
+type doctor struct {
+	getenv func(string) string
+	now    func() time.Time
+	client *http.Client          // to Google
+	admin  []option.ClientOption // of Firestore's Admin API, beside the defaults
+	out    io.Writer
+	sick   bool
+}
+
+// examine reports whether all is well.
+func (d *doctor) examine(ctx context.Context) bool {
+	c, err := config.Parse(d.getenv)
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		for _, f := range faults {
+			d.wrong(f.Name, "%s", f.Text)
+		}
+	}
+	if c.Keyset != nil {
+		d.fine("TOKEN_KEYSET", "opens")
+	}
+	d.checkClient(c)
+	d.checkHost(c)
+	d.checkClock(ctx, c)
+	d.checkFirestore(ctx, c)
+	return !d.sick
+}
+
+func (d *doctor) fine(what, format string, args ...any)    { d.say("ok", what, format, args) }
+func (d *doctor) skipped(what, format string, args ...any) { d.say("skipped", what, format, args) }
+
+func (d *doctor) wrong(what, format string, args ...any) {
+	d.sick = true
+	d.say("WRONG", what, format, args)
+}
+
+func (d *doctor) say(verdict, what, format string, args []any) {
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ")
+	fmt.Fprintf(d.out, "%-8s%s %s\n", verdict, what, text)
+}

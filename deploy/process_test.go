@@ -1,0 +1,174 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"functions.local/oauth/shared/seal"
+)
+
+// mainSource is what the Go buildpack generates for a function, but on loopback.
+const mainSource = `package main
+
+import (
+	"log"
+	"os"
+
+	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
+	_ "functions.local/oauth"
+)
+
+func main() {
+	if err := funcframework.StartHostPort("127.0.0.1", os.Getenv("PORT")); err != nil {
+		log.Fatalf("funcframework.Start: %v\n", err)
+	}
+}
+`
+
+// build builds the staged function in dir, without changing its go.mod and go.sum, into a program.
+func build(t *testing.T, dir string) (program string) {
+	t.Helper()
+	if err := os.Mkdir(filepath.Join(dir, "serverless_function_app"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "serverless_function_app/main.go"), []byte(mainSource), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, dir, "go", "mod", "tidy", "-diff") // fails if tidy would change anything
+	program = filepath.Join(t.TempDir(), "program")
+	command(t, dir, "go", "build", "-mod=readonly", "-o", program, "./serverless_function_app")
+	return program
+}
+
+// stage runs deploy/stage and returns the directory that it laid out.
+func stage(t *testing.T, name string) (dir, report string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), name)
+	return dir, command(t, root, "go", "run", "./deploy/stage", name, dir)
+}
+
+// command runs a program in dir and returns what it printed.
+func command(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// deployedEnvironment is what a deployed function finds, with the variables given as NAME=value.
+func deployedEnvironment(t *testing.T, name string, more ...string) []string {
+	t.Helper()
+	keys, err := seal.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{
+		"K_SERVICE=" + name, "FUNCTION_TARGET=" + name,
+		"BASE_URL=https://region-project.cloudfunctions.net",
+		`OAUTH_CLIENT_JSON={"web":{"client_id":"id","client_secret":"canary-client-secret"}}`,
+		"TOKEN_KEYSET=" + string(keys.JSON()),
+		"GOOGLE_CLOUD_PROJECT=project", "FIRESTORE_EMULATOR_HOST=127.0.0.1:1",
+		"SCHEDULER_ACCOUNT=scheduler@project.iam.gserviceaccount.com",
+	}, more...)
+}
+
+// A process is a program that serves HTTP.
+type process struct {
+	url    string
+	cmd    *exec.Cmd
+	stderr *lockedBuffer
+}
+
+// start starts a program and waits until it serves. It is gone at the end of the test.
+func start(t *testing.T, program string, env []string) *process {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	p := &process{"http://" + addr, exec.Command(program), &lockedBuffer{}}
+	_, port, _ := net.SplitHostPort(addr)
+	p.cmd.Env = append(slices.Clone(env), "PORT="+port)
+	p.cmd.Stderr = p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.cmd.Process.Kill() // has no effect on one that was waited for
+		p.cmd.Wait()
+	})
+	eventually(t, func() error {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, p.stderr)
+		}
+		return c.Close()
+	})
+	return p
+}
+
+// get asks as a browser that follows no redirect.
+func (p *process) get(ctx context.Context, header http.Header) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, "GET", p.url, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header = header.Clone()
+	r.Header.Set("Accept", "text/html")
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		res.Body.Close()
+	}
+	return res, err
+}
+
+// eventually calls try until it succeeds.
+func eventually(t *testing.T, try func() error) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// lockedBuffer is a bytes.Buffer for several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
