@@ -84,7 +84,7 @@ func TestCreateEvent(t *testing.T) {
 		w, b, page := consented(t)
 		form := tea(t, page)
 		for range 2 {
-			expect(t, b.post("/createevent", form), http.StatusOK, ">Tea</a>", `target="_blank"`, "https://www.google.com/calendar/event?eid=")
+			expect(t, b.post("/createevent", form), http.StatusOK, "<strong>Tea</strong>", `target="_blank"`, "https://www.google.com/calendar/event?eid=")
 		}
 		events := w.fake.Events(ada)
 		if len(events) != 1 || events[0].ID != form.Get("id") || events[0].Attendees[0] != grace {
@@ -94,7 +94,7 @@ func TestCreateEvent(t *testing.T) {
 	t.Run("makes one event when Google's answer is lost", func(t *testing.T) {
 		w, b, page := consented(t)
 		w.fake.Fail("/calendar/", 1, fakegoogle.Failure{Drop: true})
-		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, ">Tea</a>")
+		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, "<strong>Tea</strong>")
 		if n := len(w.fake.Events(ada)); n != 1 {
 			t.Errorf("%d events", n)
 		}
@@ -102,7 +102,7 @@ func TestCreateEvent(t *testing.T) {
 	t.Run("makes one event when the access token has gone", func(t *testing.T) {
 		w, b, page := consented(t)
 		w.fake.ExpireAccessTokens()
-		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, ">Tea</a>")
+		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, "<strong>Tea</strong>")
 		if n := len(w.fake.Events(ada)); n != 1 {
 			t.Errorf("%d events", n)
 		}
@@ -115,7 +115,7 @@ func TestCreateEvent(t *testing.T) {
 		expect(t, page, http.StatusUnauthorized, `href="`+w.url+`/createevent" target="_blank"`)
 		expectFields(t, page, form)
 		expect(t, b.visit("/createevent", ada), http.StatusOK, "<form")
-		expect(t, b.post("/createevent", form), http.StatusOK, ">Tea</a>")
+		expect(t, b.post("/createevent", form), http.StatusOK, "<strong>Tea</strong>")
 	})
 	t.Run("keeps the fields and names what is to be mended", func(t *testing.T) {
 		w, b, page := consented(t)

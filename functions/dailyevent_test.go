@@ -5,9 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -182,31 +179,7 @@ func TestDailyEventForManyUsers(t *testing.T) {
 // killedRun starts the job in a process of its own, which it kills once calls events were asked for.
 func (w *world) killedRun(t *testing.T, calls int) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.Command("go", "build", "-o", binary, "functions.local/oauth/deploy/local").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	addr := freeAddr(t)
-	p := &process{url: "http://" + addr, env: map[string]string{"BASE_URL": "http://" + addr}}
-	cmd := exec.Command(binary, "-addr", addr)
-	cmd.Env = os.Environ()
-	for name, value := range w.env {
-		if name != "BASE_URL" {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer cmd.Process.Kill()
-	waitFor(t, "the process serves", func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	p, cmd := w.startLocal(t, freeAddr(t))
 	w.fake.ResetCalls()
 	ended := make(chan *answer, 1)
 	go func() {

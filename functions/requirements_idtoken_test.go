@@ -69,45 +69,96 @@ func TestIDTokenFaultIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, forge := range map[string]func(claims map[string]any) string{
-		"signed with another key": func(c map[string]any) string { return w.fake.SignIDTokenWith(foreign, c) },
-		"altered after signing":   func(c map[string]any) string { return altered(w.fake.SignIDToken(c)) },
-		"without a signature": func(c map[string]any) string {
-			return strings.TrimRight(w.fake.SignIDToken(c), "-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+	for name, forge := range map[string]func(w *world, claims map[string]any) string{
+		"signed with another key": func(w *world, c map[string]any) string { return w.fake.SignIDTokenWith(foreign, c) },
+		"signed with a key that Google withdrew": func(w *world, c map[string]any) string {
+			token := w.fake.SignIDToken(c)
+			w.fake.RotateKeys()
+			w.fake.RotateKeys()
+			return token
 		},
-		"with alg none": func(c map[string]any) string { return withAlgorithm("none", w.fake.SignIDToken(c), nil) },
-		"with the client secret as HMAC key": func(c map[string]any) string {
-			return withAlgorithm("HS256", w.fake.SignIDToken(c), []byte("canary-client-secret"))
+		"altered after signing": func(w *world, c map[string]any) string {
+			return forged(w.fake.SignIDToken(c), func(header, claims map[string]any) { claims["sub"] = "1" }, nil)
 		},
-		"absent":    func(map[string]any) string { return "" },
-		"no JWT":    func(map[string]any) string { return "garbage" },
-		"withdrawn": nil,
+		"without a signature": func(w *world, c map[string]any) string {
+			token := w.fake.SignIDToken(c)
+			return token[:strings.LastIndexByte(token, '.')+1]
+		},
+		"with alg none": func(w *world, c map[string]any) string {
+			return forged(w.fake.SignIDToken(c), func(header, claims map[string]any) { header["alg"] = "none" }, []byte{})
+		},
+		"with the client secret as HMAC key": func(w *world, c map[string]any) string {
+			return forged(w.fake.SignIDToken(c), func(header, claims map[string]any) { header["alg"] = "HS256" }, []byte("canary-client-secret"))
+		},
+		"absent":    func(*world, map[string]any) string { return "" },
+		"not a JWT": func(*world, map[string]any) string { return "garbage" },
+		"for the scheduler's account": func(w *world, c map[string]any) string {
+			c["aud"] = w.url + "/dailyevent"
+			return w.fake.SignIDToken(c)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, tokenstore.NewMemory(), nil)
+			w.signedIn(grace)                // Google's keys are here,
+			w.clock.advance(6*time.Hour + 1) // and were good for six hours
 			b := w.browser()
-			callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
-			claims := map[string]any{"aud": "test-client", "sub": subjectOf(t, w.fake, ada), "nonce": ""}
-			// The nonce of the flow is in its consent URL.
-			a := b.get("/listlabels")
-			callback = b.consent(a.location(), fakegoogle.Decision{User: ada})
-			claims["nonce"] = queryOf(t, a.location()).Get("nonce")
-			if forge == nil {
-				forge = func(c map[string]any) string {
-					old := w.fake.SignIDToken(c)
-					w.fake.RotateKeys()
-					w.fake.RotateKeys()
-					w.clock.advance(7 * time.Hour) // the key set was good for six
-					callback = b.callback("/listlabels", fakegoogle.Decision{User: ada})
-					return old
-				}
-				claims["iat"], claims["exp"] = time.Now().Add(7*time.Hour).Unix(), time.Now().Add(8*time.Hour).Unix()
-				delete(claims, "nonce")
-			}
-			forged := forge(claims)
-			w.fake.EditTokenResponse(func(body map[string]any) { body["id_token"] = forged })
+			consent := b.get("/listlabels").location()
+			callback := b.consent(consent, fakegoogle.Decision{User: ada})
+			token := forge(w, map[string]any{"aud": "test-client", "sub": subjectOf(t, w.fake, ada), "nonce": queryOf(t, consent).Get("nonce")})
+			w.fake.EditTokenResponse(func(body map[string]any) { body["id_token"] = token })
 			expect(t, b.get(callback), http.StatusBadGateway)
 			w.fake.EditTokenResponse(nil)
 			noTrace(t, w, b)
 		})
 	}
+
+	t.Run("and what is no fault is none", func(t *testing.T) {
+		for name, edit := range map[string]func(map[string]any){
+			"iss without a scheme":  claim("iss", "accounts.google.com"),
+			"iat four minutes old":  at("iat", -4*time.Minute),
+			"iat 4 minutes ahead":   at("iat", 4*time.Minute),
+			"no azp":                without("azp"),
+			"no at_hash":            without("at_hash"),
+			"sub of 255 characters": claim("sub", strings.Repeat("1", 255)),
+			"sub of one character":  claim("sub", "1"),
+			"no email":              without("email"),
+			"nothing at all":        func(map[string]any) {},
+		} {
+			w := newWorld(t, tokenstore.NewMemory(), nil)
+			b := w.browser()
+			callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
+			w.fake.EditIDToken(edit)
+			if a := b.get(callback); a.status != http.StatusSeeOther {
+				t.Errorf("%s: %d %s", name, a.status, a.body)
+			}
+		}
+	})
+}
+
+// forged returns a JWT with its header and claims changed: with its old signature, with none if key is
+// empty, or signed with key by HMAC SHA-256.
+func forged(jwt string, change func(header, claims map[string]any), key []byte) string {
+	parts := strings.Split(jwt, ".")
+	var decoded [2]map[string]any
+	for i := range decoded {
+		b, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.Unmarshal(b, &decoded[i]) != nil {
+			panic("not a JWT: " + jwt)
+		}
+	}
+	change(decoded[0], decoded[1])
+	for i := range decoded {
+		b, _ := json.Marshal(decoded[i])
+		parts[i] = base64.RawURLEncoding.EncodeToString(b)
+	}
+	switch {
+	case key == nil:
+	case len(key) == 0:
+		parts[2] = ""
+	default:
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(parts[0] + "." + parts[1]))
+		parts[2] = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	return strings.Join(parts, ".")
 }

@@ -91,18 +91,32 @@ func newFirestoreWorld(t testing.TB, addr, project string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, addr, project, keys)
+	waitFor(t, "a new emulator is fast enough", func() bool { return store.UseOnce(t.Context(), seal.NewID(), time.Now()) == nil })
 	return newWorld(t, store, map[string]string{
 		"TOKEN_KEYSET": string(keys.JSON()), "TOKEN_STORE": "firestore", "GOOGLE_CLOUD_PROJECT": project, "FIRESTORE_EMULATOR_HOST": addr,
 	})
 }
 
+// openStore returns a store with a Firestore client of its own, as each process has one.
+func openStore(t testing.TB, addr, project string, keys *seal.Keyset) *tokenstore.Firestore {
+	t.Helper()
+	store, err := tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
 // start starts one more process with this environment; BASE_URL and the client are its own unless set.
 func (w *world) start(t testing.TB, env map[string]string) *process {
+	t.Helper()
+	return w.startOn(t, w.store, env)
+}
+
+// startOn is start with a store of the process's own.
+func (w *world) startOn(t testing.TB, store tokenstore.Store, env map[string]string) *process {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	p := &process{log: &syncBuffer{}, env: map[string]string{}, url: "http://" + server.Listener.Addr().String()}
@@ -117,7 +131,7 @@ func (w *world) start(t testing.TB, env map[string]string) *process {
 	w.fake.AddClient(client)
 	p.env["OAUTH_CLIENT_JSON"] = client.JSON()
 	var err error
-	p.app, err = httpfunc.New(httpfunc.Options{Getenv: func(name string) string { return p.env[name] }, Store: w.store, Now: w.clock.now, Log: p.log})
+	p.app, err = httpfunc.New(httpfunc.Options{Getenv: func(name string) string { return p.env[name] }, Store: store, Now: w.clock.now, Log: p.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,16 +183,22 @@ func (a *answer) member(t testing.TB, name string) any {
 
 func (b *browser) do(r *http.Request) *answer {
 	b.t.Helper()
-	res, err := b.client.Do(r)
+	a, err := b.try(r)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	return a
+}
+
+// try is do where the connection may break.
+func (b *browser) try(r *http.Request) (*answer, error) {
+	res, err := b.client.Do(r)
+	if err != nil {
+		return nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return &answer{res.StatusCode, res.Header, string(body)}
+	return &answer{res.StatusCode, res.Header, string(body)}, err
 }
 
 // request makes a request to a path of ours or to a whole URL, with pairs of headers.

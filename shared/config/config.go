@@ -113,7 +113,7 @@ func (p *parser) baseURL() string {
 		u.EscapedPath() != "" && u.JoinPath().EscapedPath() != u.EscapedPath(), strings.ContainsAny(v, " \\"):
 		p.fault(name, "is not an origin with an optional path: it should look like "+example)
 		return ""
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+	case strings.HasPrefix(v, "https://"), strings.HasPrefix(v, "http://") && isLoopback(u.Hostname()):
 		return v
 	default:
 		p.fault(name, "must begin with https:// (http:// serves localhost only): Google redirects to nothing else")

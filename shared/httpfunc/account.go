@@ -102,5 +102,5 @@ func (a *App) accountAction(w http.ResponseWriter, r *http.Request, v *visitor) 
 		a.fail(w, r, err)
 		return
 	}
-	a.replyView(w, r, http.StatusOK, endingPage.View(end).Titled(title), &pageData{})
+	a.replyView(w, r, http.StatusOK, endingPage.View(end).Titled(title), (&visitor{}).page(a))
 }

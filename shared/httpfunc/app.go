@@ -36,6 +36,7 @@ type App struct {
 	now     func() time.Time
 	log     *slog.Logger
 	protect *http.CrossOriginProtection
+	home    string // what the page at BASE_URL/ is called, or "" where there is none
 }
 
 // New builds an App from the environment. It connects to nothing.
@@ -74,6 +75,10 @@ func New(o Options) (*App, error) {
 	})
 	return a, nil
 }
+
+// SetHome has every page link to the one at BASE_URL/, under that name. It is to be called before the
+// first request.
+func (a *App) SetHome(name string) { a.home = name }
 
 // URL returns the public URL of a function or of a local path.
 func (a *App) URL(path string) string { return a.config.BaseURL + "/" + strings.TrimPrefix(path, "/") }

@@ -40,6 +40,12 @@ func Invalid(message string) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: message}
 }
 
+// IsStatus reports whether err is a Google API's answer with this HTTP status.
+func IsStatus(err error, status int) bool {
+	var e *googleapi.Error
+	return errors.As(err, &e) && e.Code == status
+}
+
 // A problem is an error as the client gets to know it.
 type problem struct {
 	status     int
@@ -69,7 +75,7 @@ var (
 	refused = problem{status: 403, code: "forbidden", title: "Google does not allow this",
 		text: "Your account may not do this, or the Google API behind it is switched off for this service."}
 	tooLarge = problem{status: 413, code: "too_large", title: "That is too large",
-		text: "A request can hold 32 MiB (33,554,432 bytes) in all. Nothing was created."}
+		text: "A request can hold 32 MiB (33,554,432 bytes) in all. Nothing was created; please choose something smaller."}
 	internal = problem{status: 500, code: "internal", title: "This went wrong here",
 		text: "The mistake is not yours."}
 )
@@ -90,6 +96,7 @@ var statusTable = []struct {
 	{context.Canceled, tryLater},
 	{oauthflow.ErrNonsense, nonsense},
 	{oauthflow.ErrIDToken, nonsense},
+	{oauthflow.ErrClient, internal},
 }
 
 // problemOf says what the client gets to know of err.
@@ -105,7 +112,7 @@ func (a *App) problemOf(err error) problem {
 	)
 	switch {
 	case errors.As(err, &own):
-		return problem{status: own.Status, code: own.Code, title: "Please check this", text: own.Message}
+		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message}
 	case errors.As(err, &denied):
 		return a.denied(denied)
 	case errors.As(err, &large):
@@ -129,6 +136,21 @@ func (a *App) problemOf(err error) problem {
 		return tryLater
 	}
 	return internal
+}
+
+// titleOf returns the title of the page that tells of a function's own Error.
+func titleOf(status int) string {
+	switch status {
+	case http.StatusForbidden:
+		return "This is not allowed"
+	case http.StatusNotFound:
+		return "There is no such page"
+	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
+		return "This does not work here"
+	case http.StatusRequestEntityTooLarge:
+		return tooLarge.title
+	}
+	return "Please check this"
 }
 
 func apiProblem(e *googleapi.Error, now time.Time) problem {

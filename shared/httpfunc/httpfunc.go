@@ -59,6 +59,11 @@ func register(name string, serve func(*App) http.HandlerFunc) {
 	if os.Getenv("K_SERVICE") != "" {
 		checkDeployed()
 	}
+	functions.HTTP(name, inProcess(name))
+}
+
+// inProcess serves a function with the App of this process.
+func inProcess(name string) http.HandlerFunc {
 	handler := sync.OnceValues(func() (http.Handler, error) {
 		a, err := Process()
 		if err != nil {
@@ -66,15 +71,16 @@ func register(name string, serve func(*App) http.HandlerFunc) {
 		}
 		return a.Handler(name), nil
 	})
-	functions.HTTP(name, func(w http.ResponseWriter, r *http.Request) {
+	return func(w http.ResponseWriter, r *http.Request) {
 		h, err := handler()
 		if err != nil {
+			setHeaders(w.Header(), false)
 			http.Error(w, "This function is not configured. The log says what is missing.", http.StatusInternalServerError)
 			newLogger(os.Stderr, false).Error(err.Error())
 			return
 		}
 		h.ServeHTTP(w, r)
-	})
+	}
 }
 
 // Process returns the App that the Functions Framework serves in this process, made of its environment

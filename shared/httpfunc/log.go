@@ -2,10 +2,14 @@ package httpfunc
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+
+	"google.golang.org/api/googleapi"
 )
 
 // newLogger writes what Cloud Logging reads where deployed [Cloud Logging: structured logging], and
@@ -34,6 +38,7 @@ func newLogger(w io.Writer, deployed bool) *slog.Logger {
 // A request is what is known of a request while it is served.
 type request struct {
 	id     string // random; the log and the error page both show it
+	again  string // the function to open when this request failed
 	logger *slog.Logger
 
 	parsed  bool // form and formErr are what ParseForm returned
@@ -58,6 +63,18 @@ func requestID(ctx context.Context) string {
 		return r.id
 	}
 	return ""
+}
+
+// tryAgain returns where a person whose request failed can go on.
+func (a *App) tryAgain(ctx context.Context) *link {
+	r, ok := ctx.Value(requestKey).(*request)
+	switch {
+	case !ok:
+		return nil
+	case r.again == "":
+		return &link{a.URL(""), a.home}
+	}
+	return &link{a.URL(r.again), "Try again"}
 }
 
 // requestLogger names the function, the request and its trace in every line.
@@ -90,4 +107,18 @@ func (a *App) audit(ctx context.Context, event, subject string, pairs ...any) {
 		pairs = append([]any{"subject", a.config.Keyset.Hash(subject)}, pairs...)
 	}
 	a.logger(ctx).InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
+}
+
+// describe returns what may be logged of err. Of a Google API's answer that is its message and its
+// reasons; its body may hold anything.
+func describe(err error) string {
+	var e *googleapi.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	var reasons []string
+	for _, item := range e.Errors {
+		reasons = append(reasons, item.Reason)
+	}
+	return fmt.Sprintf("Google API: status %d %q, reasons %q", e.Code, e.Message, reasons)
 }

@@ -18,7 +18,7 @@ var (
 	//go:embed error.html
 	errorHTML string
 
-	layout    = template.Must(template.New("layout").Parse(layoutHTML))
+	layout    = newLayout()
 	errorPage = NewPage("", errorHTML)
 	// valuePage shows a value that brings no page of its own.
 	valuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
@@ -39,6 +39,13 @@ func sha256Base64(s string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
+// newLayout parses the frame of every page. The style is part of it, so that no page has to fill it in.
+func newLayout() *template.Template {
+	t := template.Must(template.New("layout").Parse(layoutHTML))
+	template.Must(t.New("style").Parse(styleCSS))
+	return t
+}
+
 // A Page is a template for what a function shows.
 type Page struct {
 	title string
@@ -55,13 +62,16 @@ func NewPage(title, body string) *Page {
 
 // A View is a value and the page that shows it. A program that asks for JSON gets the value alone.
 type View struct {
-	page  *Page
-	title string
-	value any
+	page   *Page
+	title  string
+	value  any
+	policy string
 }
 
 // View returns a view of value on the page.
-func (p *Page) View(value any) *View { return &View{page: p, title: p.title, value: value} }
+func (p *Page) View(value any) *View {
+	return &View{page: p, title: p.title, value: value, policy: contentSecurityPolicy}
+}
 
 // Value returns what the view shows.
 func (v *View) Value() any { return v.value }
@@ -69,6 +79,13 @@ func (v *View) Value() any { return v.value }
 // Titled replaces the page's title.
 func (v *View) Titled(title string) *View {
 	v.title = title
+	return v
+}
+
+// Allow adds directives to the Content-Security-Policy that the view is served with, such as
+// "connect-src 'self'". Those that every page has stay as they are.
+func (v *View) Allow(directives ...string) *View {
+	v.policy = strings.Join(append([]string{v.policy}, directives...), "; ")
 	return v
 }
 
@@ -84,6 +101,7 @@ func asView(value any) *View {
 type pageData struct {
 	Title    string
 	Value    any
+	Known    bool // who visits is known, if it is anybody
 	Email    string
 	SignedIn bool
 	Switched bool // to another account, just now
@@ -100,17 +118,15 @@ type alert struct {
 
 func (d *pageData) URL(path string) string { return d.app.URL(path) }
 
-func (d *pageData) Style() template.CSS { return template.CSS(styleCSS) }
+func (d *pageData) Home() string { return d.app.home }
 
 func (d *pageData) JSON() (string, error) {
 	b, err := json.MarshalIndent(d.Value, "", "  ")
 	return string(b), err
 }
 
-// render returns the view as a page.
-func (a *App) render(v *View, d *pageData) ([]byte, error) {
+// render writes the view to b as a page.
+func (a *App) render(b *bytes.Buffer, v *View, d *pageData) error {
 	d.app, d.Title, d.Value = a, v.title, v.value
-	var b bytes.Buffer
-	err := v.page.body.Execute(&b, d)
-	return b.Bytes(), err
+	return v.page.body.Execute(b, d)
 }

@@ -1,12 +1,14 @@
 package httpfunc
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -44,21 +46,43 @@ func (a *App) replyView(w http.ResponseWriter, r *http.Request, status int, v *V
 		a.replyJSON(w, r, status, v.value)
 		return
 	}
-	body, err := a.render(v, d)
-	if err != nil {
+	b := buffers.Get().(*bytes.Buffer)
+	defer keep(b)
+	if err := a.render(b, v, d); err != nil {
 		a.logger(r.Context()).Error("page does not render", "error", err)
 		a.reply(w, r, http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("This page cannot be shown.\n"))
 		return
 	}
-	a.reply(w, r, status, "text/html; charset=utf-8", body)
+	w.Header().Set("Content-Security-Policy", v.policy)
+	a.reply(w, r, status, "text/html; charset=utf-8", b.Bytes())
 }
 
-// Show serves a view to anybody, signed in or not.
-func (a *App) Show(name string, v *View) http.Handler {
-	return a.wrap(name, a.only([]string{http.MethodGet, http.MethodHead}, func(w http.ResponseWriter, r *http.Request) {
+// buffers holds what pages are rendered into.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keep gives a buffer back, unless an unusual page made it large.
+func keep(b *bytes.Buffer) {
+	if b.Cap() <= 64<<10 {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
+
+// Show serves what view returns to anybody, signed in or not. Without methods it serves GET and HEAD.
+// name is the path of the page, "" for BASE_URL/.
+func (a *App) Show(name string, view func(*http.Request) (*View, error), methods ...string) http.Handler {
+	if len(methods) == 0 {
+		methods = []string{http.MethodGet, http.MethodHead}
+	}
+	return a.wrap(name, a.only(methods, func(w http.ResponseWriter, r *http.Request) {
 		visitor, err := a.visitor(r)
 		if err != nil {
 			a.fail(w, r, err)
+			return
+		}
+		v, err := view(r)
+		if err != nil {
+			a.failOnForm(w, r, err, nil, visitor.page(a))
 			return
 		}
 		a.replyView(w, r, http.StatusOK, v, visitor.page(a))
@@ -97,6 +121,9 @@ func (a *App) replyProblem(w http.ResponseWriter, r *http.Request, p problem, fo
 		d.Alert = &alert{Text: p.text}
 		a.replyView(w, r, p.status, form, d)
 	default:
+		if p.next == nil {
+			p.next = a.tryAgain(r.Context())
+		}
 		a.replyView(w, r, p.status, errorPage.View(struct {
 			Text    string
 			Next    *link
@@ -109,9 +136,9 @@ func (a *App) logProblem(r *http.Request, p problem, err error) {
 	logger := a.logger(r.Context())
 	switch {
 	case p.status >= 500:
-		logger.Error("request failed", "status", p.status, "error", err)
+		logger.Error("request failed", "status", p.status, "error", describe(err))
 	default:
-		logger.Info("request refused", "status", p.status, "error", err)
+		logger.Info("request refused", "status", p.status, "error", describe(err))
 	}
 }
 

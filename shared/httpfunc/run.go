@@ -114,7 +114,7 @@ func (rn *run) everyUser(ctx context.Context) error {
 				return ended(errTimeUp)
 			}
 			users.Go(func() error {
-				rn.user(ctx, g)
+				rn.user(context.WithoutCancel(ctx), g) // the caller may hang up: nobody asks for g again
 				return nil
 			})
 			after = g.Subject
@@ -153,10 +153,10 @@ func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
 		rn.done.Add(1)
 	case errors.As(err, &consent), lacksScope(err):
 		rn.skipped.Add(1)
-		logger.Info("job skipped: consent needed", "error", err)
+		logger.Info("job skipped: consent needed", "error", describe(err))
 	default:
 		rn.failed.Add(1)
-		logger.Error("job failed for a user", "error", err)
+		logger.Error("job failed for a user", "error", describe(err))
 	}
 }
 

@@ -68,6 +68,9 @@ var untickedPage = NewPage("A permission is missing", `<p>You are signed in, but
 
 // finish takes the browser back from Google.
 func (a *App) finish(w http.ResponseWriter, r *http.Request, need func(scope string) string) {
+	if kept, ok := r.Context().Value(requestKey).(*request); ok {
+		kept.again = "oauth2init" // no callback can be tried twice
+	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		a.fail(w, r, oauthflow.ErrCallback)

@@ -24,6 +24,9 @@ func (a *App) visitor(r *http.Request) (*visitor, error) {
 		return v, nil
 	}
 	g, err := a.store.Get(r.Context(), v.session.Subject)
+	if err == nil && g.Reason == tokenstore.ReasonDamaged {
+		a.logger(r.Context()).Warn("stored grant is damaged: the user has to consent again", "subject", a.config.Keyset.Hash(g.Subject))
+	}
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound), err == nil && !g.HasSession(seal.HashID(v.session.ID)):
 		v.session = v.session.SignOut()
@@ -31,16 +34,13 @@ func (a *App) visitor(r *http.Request) (*visitor, error) {
 	case err != nil:
 		return nil, err
 	}
-	if g.Reason == tokenstore.ReasonDamaged {
-		a.logger(r.Context()).Warn("stored grant is damaged: the user has to consent again", "subject", a.config.Keyset.Hash(g.Subject))
-	}
 	v.grant = g
 	return v, nil
 }
 
 // page returns what every page shows of the visitor.
 func (v *visitor) page(a *App) *pageData {
-	d := &pageData{}
+	d := &pageData{Known: true}
 	if v.grant != nil {
 		d.Email, d.SignedIn, d.Switched = v.grant.Email, true, v.session.JustSwitched(a.now())
 	}

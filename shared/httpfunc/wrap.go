@@ -31,7 +31,7 @@ func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
 		}
 		defer inFlight.leave()
 		id := seal.NewID()
-		kept := &request{id: id, logger: a.requestLogger(r, name, id)}
+		kept := &request{id: id, again: name, logger: a.requestLogger(r, name, id)}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, kept))
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		defer func() {
@@ -78,7 +78,7 @@ func (a *App) only(methods []string, next http.HandlerFunc) http.HandlerFunc {
 		if !slices.Contains(methods, r.Method) {
 			w.Header().Set("Allow", strings.Join(methods, ", "))
 			a.fail(w, r, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
-				Message: "This function takes " + strings.Join(methods, ", ") + " only."})
+				Message: "This address takes " + strings.Join(methods, ", ") + " only."})
 			return
 		}
 		next(w, r)

@@ -51,6 +51,7 @@ func (e *refusal) Error() string {
 // reason says what a refused refresh token means, or "" where the refusal is not about the grant.
 func (e *refusal) reason() tokenstore.Reason {
 	switch {
+	case e.kind() == ErrUnavailable, e.code == "":
 	case e.code == "admin_policy_enforced", strings.Contains(e.subtype, "rapt"), e.code == "invalid_rapt":
 		return tokenstore.ReasonAdmin
 	case e.code == "invalid_grant":

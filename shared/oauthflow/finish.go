@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -60,8 +61,12 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 		return nil, fmt.Errorf("%w: iss", ErrCallback)
 	}
 	if query.Has("error") {
-		f.Audit(ctx, "consent refused", b.Subject, "error", query.Get("error"))
-		return nil, &DeniedError{Code: query.Get("error"), ReturnTo: s.ReturnTo}
+		code := query.Get("error")
+		if !errorCode.MatchString(code) {
+			code = "unknown"
+		}
+		f.Audit(ctx, "consent refused", b.Subject, "error", code)
+		return nil, &DeniedError{Code: code, ReturnTo: s.ReturnTo}
 	}
 	t, who, err := f.exchange(ctx, &f.oauth, query.Get("code"), s.Nonce, oauth2.VerifierOption(s.Verifier))
 	if err != nil {
@@ -85,6 +90,9 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 	return out, nil
 }
 
+// errorCode is what Google's error codes look like.
+var errorCode = regexp.MustCompile(`^[a-z_]{1,64}$`)
+
 func (f *Flow) again(s *state, hint string) (*Outcome, error) {
 	redirect, err := f.consentURL(s, hint, false)
 	return &Outcome{Redirect: redirect}, err
@@ -107,12 +115,13 @@ func (f *Flow) exchange(ctx context.Context, c *oauth2.Config, code, nonce strin
 }
 
 // errNoRefreshToken means that there is no refresh token, neither a new one nor a stored one that works.
-var errNoRefreshToken = errors.New("oauthflow: no refresh token")
+// After prompt=consent that makes no sense.
+var errNoRefreshToken = fmt.Errorf("%w: no refresh token", ErrNonsense)
 
 // signIn stores what was granted, opens a new session and ends the one that the browser was in.
 func (f *Flow) signIn(ctx context.Context, t *tokens, who identity, b Browser) (*Outcome, error) {
 	id := seal.NewID()
-	event := "consent given"
+	var event string
 	g, err := tokenstore.Upsert(ctx, f.Store, who.subject, func(g *tokenstore.Grant) error {
 		now := f.Now()
 		if t.refresh == "" && !g.Usable() {
@@ -120,6 +129,7 @@ func (f *Flow) signIn(ctx context.Context, t *tokens, who identity, b Browser) (
 		}
 		switch {
 		case !g.Usable():
+			event = "consent given"
 		case covers(g.Scopes, t.scopes):
 			event = "signed in"
 		default:

@@ -38,6 +38,7 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 	}
 	var claims struct {
 		AuthorizedParty *string `json:"azp"`
+		AccessTokenHash *string `json:"at_hash"`
 		Email           string  `json:"email"`
 	}
 	if err := token.Claims(&claims); err != nil {
@@ -53,7 +54,7 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 		return refuse("iat")
 	case nonce != "" && token.Nonce != nonce:
 		return refuse("nonce")
-	case token.AccessTokenHash != "" && token.AccessTokenHash != accessTokenHash(access):
+	case claims.AccessTokenHash != nil && *claims.AccessTokenHash != accessTokenHash(access):
 		return refuse("at_hash")
 	case len(token.Subject) < 1 || len(token.Subject) > 255:
 		return refuse("sub")

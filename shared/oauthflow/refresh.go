@@ -63,7 +63,8 @@ func (f *Flow) fresh(g *tokenstore.Grant) bool {
 // It returns a *ConsentError if the user has to consent again; ErrUnavailable, ErrNonsense or
 // ErrClient, after which the stored grant is what it was; or an error of the store.
 func (f *Flow) Refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
-	result := f.refreshes.group.DoChan(g.Subject+" "+string(g.AccessToken), func() (any, error) {
+	from, g := g.AccessToken, g.Clone() // the refresh changes its copy, and may outlast the caller
+	result := f.refreshes.group.DoChan(g.Subject+" "+string(from), func() (any, error) {
 		if newer := f.refreshes.after(g); newer != nil && f.fresh(newer) {
 			return newer, nil
 		}
@@ -72,7 +73,7 @@ func (f *Flow) Refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gr
 		defer cancel()
 		newer, err := f.refresh(ctx, g)
 		if err == nil {
-			f.refreshes.remember(g.AccessToken, newer, f.Now())
+			f.refreshes.remember(from, newer, f.Now())
 		}
 		return newer, err
 	})

@@ -39,7 +39,7 @@ func (s *state) seal(keys *seal.Keyset) (string, error) {
 func openState(keys *seal.Keyset, sealed string, now time.Time) (*state, error) {
 	var s state
 	b, err := keys.OpenString(statePurpose, "", sealed)
-	if err != nil || json.Unmarshal(b, &s) != nil || s.Flow == "" || s.Browser == "" {
+	if err != nil || json.Unmarshal(b, &s) != nil || s.Flow == "" || s.Nonce == "" || s.Verifier == "" || s.Browser == "" {
 		return nil, ErrState
 	}
 	if age := now.Sub(s.Issued); age < -time.Minute || age > stateLifetime {

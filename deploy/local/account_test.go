@@ -1,0 +1,42 @@
+package main
+
+import "testing"
+
+func TestSignOut(t *testing.T) {
+	b := newTab(t, start(t, nil))
+	b.signIn("Ada Lovelace")
+	b.open("/account")
+	b.sees("This browser", "see and edit your Gmail labels")
+	b.press("Sign out")
+	b.sees("You are signed out", "Not signed in")
+	b.press("Sign in")
+	b.isAt("/listlabels") // Google knows the account and what it permitted
+	b.sees("10 label(s) found:", "Signed in as "+ada)
+}
+
+func TestSignOutEverywhere(t *testing.T) {
+	r := start(t, nil)
+	here, there := newTab(t, r), newTab(t, r)
+	here.signIn("Ada Lovelace")
+	there.open("/listlabels")
+	there.press("Ada Lovelace")
+	there.sees("10 label(s) found:")
+	here.open("/account")
+	here.sees("This browser", "Another browser")
+	here.press("Sign out everywhere")
+	here.sees("Every browser is signed out.")
+	there.open("/")
+	there.sees("Not signed in")
+}
+
+func TestDisconnect(t *testing.T) {
+	b := newTab(t, start(t, nil))
+	b.signIn("Ada Lovelace")
+	b.open("/account")
+	b.press("Disconnect")
+	b.sees("You are disconnected", "Google has withdrawn the permission", "Not signed in")
+	b.open("/listlabels")
+	b.sees("gmail.labels") // Google has forgotten what was permitted
+	b.press("Continue")
+	b.sees("10 label(s) found:")
+}

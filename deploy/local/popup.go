@@ -1,0 +1,43 @@
+package main
+
+import (
+	_ "embed"
+	"net/http"
+
+	"google.golang.org/api/calendar/v3"
+
+	"functions.local/oauth/shared/httpfunc"
+)
+
+var (
+	//go:embed popup.html
+	popupHTML string
+	//go:embed popup.js
+	popupScript []byte
+
+	popupPage = httpfunc.NewPage("Sign in with a popup", popupHTML)
+)
+
+// popup is a page as a front end would have it. Its policy allows Google Identity Services what that
+// needs [Google Identity Services: set up, Content Security Policy] and our own script.
+func (s *site) popup(*http.Request) (*httpfunc.View, error) {
+	google := "https://accounts.google.com"
+	if s.config.GoogleBaseURL != nil {
+		google = s.config.GoogleBaseURL.String()
+	}
+	script, gsi := s.app.URL("popup.js"), google+"/gsi/"
+	return popupPage.View(struct {
+		Client   string `json:"client_id"`
+		Calendar string `json:"calendar_scope"`
+		Library  string `json:"library"`
+		Script   string `json:"script"`
+	}{s.config.ClientID, calendar.CalendarEventsOwnedScope, gsi + "client", script}).
+		Allow("script-src "+gsi+"client "+script, "connect-src "+s.app.URL("oauth2callback")+" "+gsi, "frame-src "+gsi), nil
+}
+
+func servePopupScript(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write(popupScript)
+}

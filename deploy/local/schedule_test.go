@@ -1,0 +1,81 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"functions.local/oauth/shared/config"
+	"functions.local/oauth/shared/fakegoogle"
+	"functions.local/oauth/shared/httpfunc"
+)
+
+// inProcess serves a site of the runner in this process, with Google in reach.
+func inProcess(t *testing.T) *runner {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	addr := server.Listener.Addr().String()
+	env, google, err := (&settings{addr: addr}).environment(func(string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	getenv := func(name string) string { return env[name] }
+	c, err := config.Parse(getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := httpfunc.New(httpfunc.Options{Getenv: getenv, Log: &output{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = (&site{app: app, config: c, google: google, addr: addr}).handler()
+	server.Start()
+	t.Cleanup(server.Close)
+	return &runner{t: t, url: server.URL, google: google}
+}
+
+func TestSchedule(t *testing.T) {
+	r := inProcess(t)
+	r.expect(http.StatusOK, `{"done":0,"skipped":0,"failed":0}`, "Nobody has turned the job on yet")(r.schedule("same-origin"))
+
+	c := client()
+	r.signIn(c, "/dailyevent", ada)
+	r.expect(http.StatusOK, `"enabled":true`)(r.send(c, "POST", "/dailyevent", `{"enabled":true}`, "Content-Type", "application/json"))
+	for range 2 {
+		r.expect(http.StatusOK, `{"done":1,"skipped":0,"failed":0}`, "scheduler@local.iam.gserviceaccount.com")(r.schedule("same-origin"))
+	}
+	if events := r.google.Events(r.google.Users()[0].Subject); len(events) != 1 || events[0].Summary != "Plan the day" {
+		t.Errorf("the calendar holds %+v, want the event once", events)
+	}
+
+	r.google.Fail("/calendar/", 1, fakegoogle.Failure{Status: http.StatusForbidden})
+	r.expect(http.StatusOK, `{"done":0,"skipped":0,"failed":1}`)(r.schedule("same-origin"))
+
+	r.google.Fail("/oauth2/v3/certs", 1, fakegoogle.Failure{Drop: true}) // the keys are known by now
+	r.expect(http.StatusOK, `{"done":1,"skipped":0,"failed":0}`)(r.schedule("same-origin"))
+}
+
+func TestScheduleRefusesAnotherSite(t *testing.T) {
+	r := inProcess(t)
+	r.expect(http.StatusForbidden, "another website")(r.schedule("cross-site"))
+	r.expect(http.StatusMethodNotAllowed)(r.send(client(), "GET", "/schedule", "", "Accept", "text/html"))
+	if n := r.google.Calls("/"); n != 0 {
+		t.Errorf("%d calls to Google", n)
+	}
+}
+
+func TestScheduleIsForTheStandInOnly(t *testing.T) {
+	r, _ := startWithGoogle(t)
+	r.expect(http.StatusNotFound)(r.schedule("same-origin"))
+	_, _, index := r.send(client(), "GET", "/", "", "Accept", "text/html")
+	if strings.Contains(index, "Run the daily job") || strings.Contains(index, "A stand-in plays Google") {
+		t.Errorf("the index offers what is not there: %s", index)
+	}
+}
+
+// schedule presses the button, on a page of the site named.
+func (r *runner) schedule(site string) (int, http.Header, string) {
+	r.t.Helper()
+	return r.send(client(), "POST", "/schedule", "", "Accept", "text/html", "Sec-Fetch-Site", site)
+}
