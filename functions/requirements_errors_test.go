@@ -159,7 +159,7 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 		r := httptest.NewRequest("GET", "/listlabels", nil).WithContext(ctx)
 		r.Header.Set("Cookie", "session="+b.cookie())
 		expect(t, w.serve(r), http.StatusServiceUnavailable)
-		expect(t, b.getJSON("/probe?how=deadline"), http.StatusOK, `"seconds":30`)
+		expect(t, b.getJSON("/probe?how=deadline"), http.StatusOK, `"seconds":30,`)
 	})
 }
 

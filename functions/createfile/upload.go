@@ -62,7 +62,7 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	case err != nil, u.mimeType == "", len(u.mimeType) > maxMIMEType:
 		return nil, httpfunc.Invalid("The MIME type is malformed.")
 	}
-	head, err := io.ReadAll(io.LimitReader(content, maxHeld+1))
+	head, err := readHead(content)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,26 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 		u.content = io.MultiReader(u.content, content)
 	}
 	return u, nil
+}
+
+// readHead reads up to maxHeld bytes and one more. It allocates twice at most, where growing a buffer to
+// that size would cost several times as much memory.
+func readHead(r io.Reader) ([]byte, error) {
+	head := make([]byte, 0, 32<<10)
+	for len(head) <= maxHeld {
+		if len(head) == cap(head) {
+			head = append(make([]byte, 0, maxHeld+1), head...)
+		}
+		n, err := r.Read(head[len(head):cap(head)])
+		head = head[:len(head)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return head, nil
 }
 
 // send creates the file. An error in reading the content is returned as it is.

@@ -53,8 +53,9 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	body, retries, renewed := r.Body, 0, false
 	for {
-		sent := r.Clone(ctx)
-		sent.Body = body
+		sent := new(http.Request)
+		*sent = *r
+		sent.Body, sent.Header = body, r.Header.Clone()
 		sent.Header.Set("Authorization", "Bearer "+string(token))
 		res, err := t.base.RoundTrip(sent)
 		switch {

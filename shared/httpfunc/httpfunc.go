@@ -10,7 +10,6 @@ import (
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"functions.local/oauth/shared/config"
 	"functions.local/oauth/shared/oauthflow"
 )
 
@@ -90,7 +89,7 @@ var Process = sync.OnceValues(func() (*App, error) { return New(Options{Getenv: 
 // checkDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
 // otherwise has it finish its requests at SIGTERM.
 var checkDeployed = sync.OnceFunc(func() {
-	if _, err := config.Parse(os.Getenv); err != nil {
+	if _, err := Process(); err != nil {
 		newLogger(os.Stderr, true).Error(err.Error())
 		os.Exit(1)
 	}

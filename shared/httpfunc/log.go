@@ -37,9 +37,10 @@ func newLogger(w io.Writer, deployed bool) *slog.Logger {
 
 // A request is what is known of a request while it is served.
 type request struct {
-	id     string // random; the log and the error page both show it
-	again  string // the function to open when this request failed
-	logger *slog.Logger
+	id    string // random; the log and the error page both show it
+	name  string // of the function
+	again string // the function to open when this request failed
+	trace string // Cloud Run's, or ""
 
 	parsed  bool // form and formErr are what ParseForm returned
 	form    *Form
@@ -50,12 +51,18 @@ type contextKey int
 
 const requestKey contextKey = 0
 
-// logger returns the logger of the request that ctx belongs to.
+// logger returns the logger of the request that ctx belongs to: it names the function, the request and
+// its trace in every line.
 func (a *App) logger(ctx context.Context) *slog.Logger {
-	if r, ok := ctx.Value(requestKey).(*request); ok {
-		return r.logger
+	r, ok := ctx.Value(requestKey).(*request)
+	if !ok {
+		return a.log
 	}
-	return a.log
+	l := a.log.With("function", r.name, "request", r.id)
+	if r.trace != "" && a.config.Project != "" {
+		l = l.With("logging.googleapis.com/trace", "projects/"+a.config.Project+"/traces/"+r.trace)
+	}
+	return l
 }
 
 func requestID(ctx context.Context) string {
@@ -75,15 +82,6 @@ func (a *App) tryAgain(ctx context.Context) *link {
 		return &link{a.URL(""), a.home}
 	}
 	return &link{a.URL(r.again), "Try again"}
-}
-
-// requestLogger names the function, the request and its trace in every line.
-func (a *App) requestLogger(r *http.Request, name, id string) *slog.Logger {
-	l := a.log.With("function", name, "request", id)
-	if trace := traceID(r.Header); trace != "" && a.config.Project != "" {
-		l = l.With("logging.googleapis.com/trace", "projects/"+a.config.Project+"/traces/"+trace)
-	}
-	return l
 }
 
 // traceID reads the trace that Cloud Run puts on each request [W3C Trace Context; Google: trace context].

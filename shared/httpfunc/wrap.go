@@ -2,6 +2,7 @@ package httpfunc
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,8 +31,7 @@ func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
 			return
 		}
 		defer inFlight.leave()
-		id := seal.NewID()
-		kept := &request{id: id, again: name, logger: a.requestLogger(r, name, id)}
+		kept := &request{id: seal.NewID(), name: name, again: name, trace: traceID(r.Header)}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, kept))
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		defer func() {
@@ -48,11 +48,16 @@ func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
 	})
 }
 
+// headers are of every answer. Their values are shared by all of them.
+var headers = http.Header{
+	"Cache-Control":           {"no-store"},
+	"Content-Security-Policy": {contentSecurityPolicy},
+	"X-Content-Type-Options":  {"nosniff"},
+	"Referrer-Policy":         {"no-referrer"},
+}
+
 func setHeaders(h http.Header, secure bool) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", contentSecurityPolicy)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	maps.Copy(h, headers)
 	if secure {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
