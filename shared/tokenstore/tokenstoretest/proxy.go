@@ -1,0 +1,180 @@
+package tokenstoretest
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Proxy passes on what clients and a server say to each other over TCP, until it is told to do
+// something to the server's answers.
+type Proxy struct {
+	Addr string // host:port
+
+	server string
+	closed chan struct{}
+
+	mu    sync.Mutex
+	open  map[net.Conn]bool // to clients and to the server
+	muted bool
+	delay time.Duration
+	halve int // answers that are yet to be halved
+	pass  int // replies that are passed on before one is lost
+	lose  bool
+	lost  int
+}
+
+// NewProxy returns a proxy for the server at addr. It ends with the test.
+func NewProxy(t testing.TB, addr string) *Proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Addr: l.Addr().String(), server: addr, closed: make(chan struct{}), open: map[net.Conn]bool{}}
+	t.Cleanup(func() {
+		l.Close()
+		close(p.closed)
+		p.Cut()
+	})
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(client)
+		}
+	}()
+	return p
+}
+
+// Mute loses every answer from now on, as a server does that hangs.
+func (p *Proxy) Mute() { p.set(func() { p.muted = true }) }
+
+// Delay lets everything that the server says come d later.
+func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
+
+// Halve passes on half of each of the next n things that the server says, and then cuts the connection.
+func (p *Proxy) Halve(n int) { p.set(func() { p.halve = n }) }
+
+// LoseReply passes on as many replies of a gRPC server, then cuts the connection where one more ends:
+// the call was made, and its client does not get to know.
+func (p *Proxy) LoseReply(after int) { p.set(func() { p.pass, p.lose = after, true }) }
+
+// Lost returns how many replies LoseReply has lost.
+func (p *Proxy) Lost() (n int) {
+	p.set(func() { n = p.lost })
+	return n
+}
+
+// Cut ends every connection. New ones are as good as any.
+func (p *Proxy) Cut() {
+	p.set(func() {
+		for c := range p.open {
+			c.Close()
+		}
+		p.muted, p.delay, p.halve, p.lose = false, 0, 0, false
+	})
+}
+
+func (p *Proxy) set(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", p.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	p.set(func() { p.open[client], p.open[server] = true, true })
+	defer p.set(func() {
+		delete(p.open, client)
+		delete(p.open, server)
+	})
+	go func() {
+		io.Copy(server, client)
+		server.Close()
+	}()
+	p.answer(client, server)
+}
+
+// answer passes on what the server says.
+func (p *Proxy) answer(client, server net.Conn) {
+	var (
+		replies replies
+		buffer  [32 << 10]byte
+	)
+	for {
+		n, err := server.Read(buffer[:])
+		if err != nil {
+			return
+		}
+		said := buffer[:n]
+		end, delay := false, time.Duration(0)
+		p.set(func() {
+			delay = p.delay
+			switch ended := replies.in(said); {
+			case p.muted:
+				said = nil
+			case p.halve > 0:
+				p.halve--
+				said, end = said[:n/2], true
+			case p.lose && ended > p.pass:
+				p.lose, end = false, true
+				p.lost++
+				said = nil
+			case p.lose:
+				p.pass -= ended
+			}
+		})
+		if delay > 0 {
+			select {
+			case <-time.After(delay):
+			case <-p.closed:
+				return
+			}
+		}
+		if _, err := client.Write(said); err != nil || end {
+			return
+		}
+	}
+}
+
+// replies finds the ends of gRPC replies in what an HTTP/2 server says: the HEADERS frames with the
+// flag END_STREAM [RFC 9113 §4.1, §6.2].
+type replies struct {
+	header  []byte // of the frame that has begun
+	payload int    // bytes of the frame that are yet to come
+}
+
+// in returns how many replies end in the next bytes.
+func (r *replies) in(b []byte) (n int) {
+	const headerSize, headers, endStream = 9, 1, 1
+	for len(b) > 0 {
+		if r.payload > 0 {
+			k := min(r.payload, len(b))
+			r.payload -= k
+			b = b[k:]
+			continue
+		}
+		k := min(headerSize-len(r.header), len(b))
+		r.header = append(r.header, b[:k]...)
+		b = b[k:]
+		if len(r.header) < headerSize {
+			break
+		}
+		h := r.header
+		if h[3] == headers && h[4]&endStream != 0 {
+			n++
+		}
+		r.payload, r.header = int(h[0])<<16|int(h[1])<<8|int(h[2]), h[:0]
+	}
+	return n
+}
