@@ -16,9 +16,6 @@ import (
 	_ "functions.local/oauth/functions/listprojects"
 )
 
-// everyScope is what all functions together ask for.
-const everyScope = gmailLabels + " " + driveFile + " " + eventsOwned + " https://www.googleapis.com/auth/cloud-platform.read-only"
-
 // signedInToAll returns a browser in which user is signed in, with every permission.
 func (w *world) signedInToAll(user string) *browser {
 	w.t.Helper()
