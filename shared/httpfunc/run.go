@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	// runTimeout is for how long a run takes up new users. It and userTimeout stay together under
-	// Cloud Scheduler's default deadline of 3 minutes for an attempt.
-	runTimeout  = 140 * time.Second
+	// runTimeout bounds a run, the last users that it took up included. It is under Cloud Scheduler's
+	// default deadline of 3 minutes for an attempt.
+	runTimeout = 160 * time.Second
+	// userTimeout is what each user has at most: also a quarter of the run's time, where that is less.
 	userTimeout = 20 * time.Second
 	// runParallel is how many users are served at once, runPage how many grants are read at once.
 	runParallel = 16
@@ -36,7 +37,8 @@ type run struct {
 	r   *http.Request
 	// slot tells one scheduled time from another: a retry goes on where the last attempt ended, the
 	// next day's run begins anew.
-	slot string
+	slot    string
+	perUser time.Duration
 
 	done, skipped, failed atomic.Int64
 }
@@ -78,10 +80,12 @@ var errTimeUp = errors.New("httpfunc: the run's time is up")
 // through; up to whom it came is stored if it does not get to the end.
 func (rn *run) everyUser(ctx context.Context) error {
 	a, name := rn.app, rn.job.name
-	until := a.now().Add(runTimeout)
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline)-userTimeout < runTimeout {
-		until = a.now().Add(time.Until(deadline) - userTimeout)
+	budget := runTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		budget = min(budget, time.Until(deadline))
 	}
+	rn.perUser = min(userTimeout, budget/4)
+	until := a.now().Add(budget - rn.perUser)
 	cursor, err := a.store.Cursor(ctx, name)
 	if err != nil {
 		return err
@@ -144,7 +148,7 @@ func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
 		logger.Info("job skipped: consent needed", "reason", g.Reason)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, userTimeout)
+	ctx, cancel := context.WithTimeout(ctx, rn.perUser)
 	defer cancel()
 	err := rn.protected(ctx, g)
 	var consent *oauthflow.ConsentError

@@ -70,7 +70,7 @@ func (a *App) forUser(f *function) http.HandlerFunc {
 		}
 		v, err := a.visitor(r)
 		if err != nil {
-			a.userFailed(w, r, f, &visitor{}, err)
+			a.failOnForm(w, r, err, a.formAgain(r, f), &pageData{})
 			return
 		}
 		if missing, ask := v.lacks(f.scopes); ask {
@@ -88,7 +88,7 @@ func (a *App) forUser(f *function) http.HandlerFunc {
 			v.grant.Scopes = nil
 			a.askConsent(w, r, f.name, v, f.scopes.First(), a.formAgain(r, f))
 		case err != nil:
-			a.userFailed(w, r, f, v, err)
+			a.failOnForm(w, r, err, a.formAgain(r, f), v.page(a))
 		default:
 			a.replySignedIn(w, r, v, asView(value))
 		}
@@ -101,10 +101,6 @@ func (a *App) replySignedIn(w http.ResponseWriter, r *http.Request, v *visitor, 
 		a.logger(r.Context()).Error("cookie not reissued", "error", err)
 	}
 	a.replyView(w, r, http.StatusOK, view, v.page(a))
-}
-
-func (a *App) userFailed(w http.ResponseWriter, r *http.Request, f *function, v *visitor, err error) {
-	a.failOnForm(w, r, err, a.formAgain(r, f), v.page(a))
 }
 
 // formAgain returns the form that was posted, with its fields kept, or nil if it cannot be had.
