@@ -2,9 +2,11 @@ package functions_test
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,7 +92,7 @@ func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 			return p.Addr, func() { fail(p) }
 		}
 	}
-	for name, firestore := range map[string]func(t *testing.T, emulator string) (addr string, fail func()){
+	modes := map[string]func(t *testing.T, emulator string) (addr string, fail func()){
 		"nobody listens":  func(t *testing.T, _ string) (string, func()) { return freeAddr(t), func() {} },
 		"it hangs":        proxied((*tokenstoretest.Proxy).Mute),
 		"it is slow":      proxied(func(p *tokenstoretest.Proxy) { p.Delay(8 * time.Second) }),
@@ -99,14 +101,15 @@ func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 		"it is UNAVAILABLE": func(t *testing.T, _ string) (string, func()) {
 			return refusingFirestore(t, codes.Unavailable), func() {}
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+	}
+	names := slices.Sorted(maps.Keys(modes))
+	atOnce(len(names), func(i int) {
+		t.Run(names[i], func(t *testing.T) {
 			addr, project := tokenstoretest.Emulator(t)
 			w := newFirestoreWorld(t, addr, project)
 			b := w.signedIn(ada)
 			before := w.grant(ada)
-			at, fail := firestore(t, addr)
+			at, fail := modes[names[i]](t, addr)
 			failing := b.at(w.another(t, openStore(t, at, project, w.keyset())))
 			requests := storePaths(w, failing)
 			fail()
@@ -116,7 +119,7 @@ func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 				t.Error("the grant did not stay what it was")
 			}
 		})
-	}
+	})
 }
 
 // refusingFirestore returns the address of a Firestore that answers every call with code.
@@ -136,6 +139,8 @@ func refusingFirestore(t *testing.T, code codes.Code) string {
 func TestFaultGoogleThatDoesNotAnswerIs503(t *testing.T) {
 	t.Parallel()
 	halves := func(p *tokenstoretest.Proxy) { p.Halve(1 << 20) }
+	var all sync.WaitGroup
+	defer all.Wait()
 	for name, c := range map[string]struct {
 		fail   func(*tokenstoretest.Proxy) // nil: nobody listens
 		status [3]int                      // at a sign-in, a refresh, an API call
@@ -146,21 +151,20 @@ func TestFaultGoogleThatDoesNotAnswerIs503(t *testing.T) {
 		"it hangs":        {(*tokenstoretest.Proxy).Mute, [3]int{503, 503, 503}},
 	} {
 		for i, when := range []string{"a sign-in", "a refresh", "an API call"} {
-			t.Run(name+" at "+when, func(t *testing.T) {
+			google := func(t *testing.T) {
 				if name == "it hangs" && i == 2 && !*long {
 					t.Skip("takes 30 s: -long")
 				}
-				t.Parallel()
 				w := newWorld(t, tokenstore.NewMemory(), nil)
 				b := w.signedIn(ada)
 				before := w.grant(ada)
-				google := freeAddr(t)
+				addr := freeAddr(t)
 				var p *tokenstoretest.Proxy
 				if c.fail != nil {
 					p = tokenstoretest.NewProxy(t, strings.TrimPrefix(w.env["GOOGLE_BASE_URL"], "http://"))
-					google = p.Addr
+					addr = p.Addr
 				}
-				failing := b.at(w.start(t, w.envWith("GOOGLE_BASE_URL", "http://"+google)))
+				failing := b.at(w.start(t, w.envWith("GOOGLE_BASE_URL", "http://"+addr)))
 				target := func() string { return "/listlabels" }
 				switch i {
 				case 0:
@@ -187,7 +191,8 @@ func TestFaultGoogleThatDoesNotAnswerIs503(t *testing.T) {
 					t.Error("the grant did not stay what it was")
 				}
 				expect(t, b.get("/listlabels"), http.StatusOK, "label(s) found:")
-			})
+			}
+			all.Go(func() { t.Run(name+" at "+when, google) })
 		}
 	}
 }
