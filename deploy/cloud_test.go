@@ -17,7 +17,7 @@ import (
 )
 
 // requireTool skips the test where a program is missing, and fails it there if CI=true.
-func requireTool(t *testing.T, name, how string) {
+func requireTool(t testing.TB, name, how string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err == nil {
 		return
@@ -26,6 +26,14 @@ func requireTool(t *testing.T, name, how string) {
 		t.Fatalf("no %s: %s", name, how)
 	}
 	t.Skipf("no %s: %s", name, how)
+}
+
+// requireShell skips the test where what the scripts are written in is missing.
+func requireShell(t testing.TB) {
+	t.Helper()
+	for _, name := range []string{"bash", "awk", "sed", "dirname"} {
+		requireTool(t, name, "install bash, awk, sed and coreutils")
+	}
 }
 
 func requireGcloud(t *testing.T) {

@@ -108,6 +108,7 @@ func TestDeploy(t *testing.T) {
 }
 
 func TestDeployRefuses(t *testing.T) {
+	requireShell(t)
 	for what, test := range map[string]struct {
 		args    []string
 		project string

@@ -21,6 +21,7 @@ type setting struct {
 
 func settings(t testing.TB) []setting {
 	t.Helper()
+	requireShell(t)
 	cmd := exec.Command("bash", "-c", ". ./settings.sh && selected all")
 	cmd.Env = environment()
 	out, err := cmd.Output()
