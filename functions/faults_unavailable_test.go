@@ -84,6 +84,9 @@ func wantUnavailable(t *testing.T, b *browser, requests map[string]*http.Request
 	all.Wait()
 }
 
+// nobody listens there. On an address that was free a moment ago another test might.
+const nobody = "127.0.0.1:1"
+
 func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 	t.Parallel()
 	proxied := func(fail func(*tokenstoretest.Proxy)) func(*testing.T, string) (string, func()) {
@@ -93,7 +96,7 @@ func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 		}
 	}
 	modes := map[string]func(t *testing.T, emulator string) (addr string, fail func()){
-		"nobody listens":  func(t *testing.T, _ string) (string, func()) { return freeAddr(t), func() {} },
+		"nobody listens":  func(t *testing.T, _ string) (string, func()) { return nobody, func() {} },
 		"it hangs":        proxied((*tokenstoretest.Proxy).Mute),
 		"it is slow":      proxied(func(p *tokenstoretest.Proxy) { p.Delay(8 * time.Second) }),
 		"it answers half": proxied(func(p *tokenstoretest.Proxy) { p.Halve(1 << 20) }),
@@ -158,7 +161,7 @@ func TestFaultGoogleThatDoesNotAnswerIs503(t *testing.T) {
 				w := newWorld(t, tokenstore.NewMemory(), nil)
 				b := w.signedIn(ada)
 				before := w.grant(ada)
-				addr := freeAddr(t)
+				addr := nobody
 				var p *tokenstoretest.Proxy
 				if c.fail != nil {
 					p = tokenstoretest.NewProxy(t, strings.TrimPrefix(w.env["GOOGLE_BASE_URL"], "http://"))

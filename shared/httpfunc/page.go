@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"strings"
+	"sync"
 )
 
 var (
@@ -18,7 +19,14 @@ var (
 	//go:embed error.html
 	errorHTML string
 
-	layout    = newLayout()
+	layout = sync.OnceValues(func() (*template.Template, error) {
+		t, err := template.New("layout").Parse(layoutHTML)
+		if err == nil {
+			// The style is part of it, so that no page has to fill it in.
+			_, err = t.New("style").Parse(styleCSS)
+		}
+		return t, err
+	})
 	errorPage = NewPage("", errorHTML)
 	// valuePage shows a value that brings no page of its own.
 	valuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
@@ -39,25 +47,26 @@ func sha256Base64(s string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// newLayout parses the frame of every page. The style is part of it, so that no page has to fill it in.
-func newLayout() *template.Template {
-	t := template.Must(template.New("layout").Parse(layoutHTML))
-	template.Must(t.New("style").Parse(styleCSS))
-	return t
-}
-
 // A Page is a template for what a function shows.
 type Page struct {
-	title string
-	body  *template.Template
+	title    string
+	template func() (*template.Template, error)
 }
 
-// NewPage parses the template of a page's body and panics if it is malformed. The template finds the
-// value that it shows as .Value, and makes the URL of a function with .URL "name".
+// NewPage returns a page with this template for its body, which finds the value that it shows as .Value,
+// and makes the URL of a function with .URL "name". It is parsed at its first view: a start waits for no
+// page that may never be asked for.
 func NewPage(title, body string) *Page {
-	t := template.Must(layout.Clone())
-	template.Must(t.New("body").Parse(body))
-	return &Page{title, t}
+	return &Page{title, sync.OnceValues(func() (*template.Template, error) {
+		t, err := layout()
+		if err == nil {
+			t, err = t.Clone()
+		}
+		if err == nil {
+			_, err = t.New("body").Parse(body)
+		}
+		return t, err
+	})}
 }
 
 // A View is a value and the page that shows it. A program that asks for JSON gets the value alone.
@@ -143,5 +152,9 @@ func (d *pageData) JSON() (string, error) {
 func (a *App) render(b *bytes.Buffer, v *View, d *pageData) error {
 	d.app, d.Title, d.Value = a, v.title, v.value
 	d.Home, d.HomeURL, d.Account = a.home, a.URL(""), a.URL("account")
-	return v.page.body.Execute(b, d)
+	t, err := v.page.template()
+	if err != nil {
+		return err
+	}
+	return t.Execute(b, d)
 }

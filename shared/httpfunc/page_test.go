@@ -23,4 +23,10 @@ func TestRender(t *testing.T) {
 			t.Errorf("%s does not allow the style %q", contentSecurityPolicy, style)
 		}
 	})
+	t.Run("says what is wrong with a malformed template", func(t *testing.T) {
+		err := a.render(new(bytes.Buffer), NewPage("Title", "<p>{{.Value").View("text"), &pageData{})
+		if err == nil || !strings.Contains(err.Error(), "body:1") {
+			t.Errorf("error %v, which does not name the line", err)
+		}
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -52,12 +51,16 @@ func (f *Flow) call(ctx context.Context, do func(context.Context) (*oauth2.Token
 	return f.check(t)
 }
 
-// bearer is what an Authorization header can carry [RFC 6750 §2.1].
-var bearer = regexp.MustCompile(`^[A-Za-z0-9\-._~+/]+=*$`)
+// isBearer reports whether an Authorization header can carry the token [RFC 6750 §2.1].
+func isBearer(token string) bool {
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/"
+	unpadded := strings.TrimRight(token, "=")
+	return unpadded != "" && strings.Trim(unpadded, characters) == ""
+}
 
 func (f *Flow) check(t *oauth2.Token) (*tokens, error) {
 	r := &tokens{access: seal.Secret(t.AccessToken), refresh: seal.Secret(t.RefreshToken)}
-	if !bearer.MatchString(t.AccessToken) || !strings.EqualFold(t.TokenType, "bearer") || t.ExpiresIn <= 0 || t.ExpiresIn > 1e9 {
+	if !isBearer(t.AccessToken) || !strings.EqualFold(t.TokenType, "bearer") || t.ExpiresIn <= 0 || t.ExpiresIn > 1e9 {
 		return nil, ErrNonsense
 	}
 	r.expiry = f.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
