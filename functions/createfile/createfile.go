@@ -77,7 +77,7 @@ func create(r *http.Request, client *http.Client) (any, error) {
 			return nil, err
 		}
 	}
-	if u.buffer == 0 {
+	if !u.held {
 		// A body that streams can be sent only once. Asking for the file first absorbs an expired
 		// token, and finds what an earlier attempt created.
 		made, err := get(r, files, u.id)

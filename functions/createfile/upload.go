@@ -21,7 +21,7 @@ import (
 type upload struct {
 	id, name, mimeType string
 	content            io.Reader
-	buffer             int // bytes that hold the whole content, so that it can be sent again; 0 when it streams
+	held               bool // content is all in memory, and can be sent again
 }
 
 // Limits in bytes.
@@ -66,10 +66,8 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.content = bytes.NewReader(head)
-	if len(head) <= maxHeld {
-		u.buffer = len(head) + 1 // the API client has to see the end
-	} else {
+	u.content, u.held = bytes.NewReader(head), len(head) <= maxHeld
+	if !u.held {
 		u.content = io.MultiReader(u.content, content)
 	}
 	return u, nil
@@ -99,11 +97,15 @@ func readHead(r io.Reader) ([]byte, error) {
 func (u *upload) send(r *http.Request, files *drive.FilesService) (*file, error) {
 	ctx, broken := context.WithCancelCause(r.Context())
 	defer broken(nil)
-	content := &source{Reader: u.content, broken: broken}
-	defer content.stop()
+	content := u.content // the API client sends a bytes.Reader again by itself
+	if !u.held {
+		s := &source{content: u.content, broken: broken}
+		defer s.stop()
+		content = s
+	}
 	call := files.Create(&drive.File{Id: u.id, Name: u.name, MimeType: u.mimeType}).Fields(made).Context(ctx)
 	call.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
-	f, err := result(call.Media(content, googleapi.ContentType(u.mimeType), googleapi.ChunkSize(u.buffer)).Do())
+	f, err := result(call.Media(content, googleapi.ContentType(u.mimeType), googleapi.ChunkSize(0)).Do())
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
@@ -113,19 +115,29 @@ func (u *upload) send(r *http.Request, files *drive.FilesService) (*file, error)
 // A source ends the upload when it cannot be read. The API client may still be reading when its call has
 // returned; after stop nobody is.
 type source struct {
-	io.Reader
+	content io.Reader
 	broken  context.CancelCauseFunc
 	mu      sync.Mutex
 	stopped bool
 }
 
-func (s *source) Read(p []byte) (int, error) {
+// Read fills p: the form's reader gives 4 KiB at a time, and the API client changes goroutines after each read.
+func (s *source) Read(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = s.read(p[n:])
+		n += more
+	}
+	return n, err
+}
+
+func (s *source) read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return 0, io.ErrClosedPipe
 	}
-	n, err := s.Reader.Read(p)
+	n, err := s.content.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
 		s.broken(err)
 	}

@@ -34,7 +34,7 @@ func listLabels(r *http.Request, client *http.Client) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := labels{Names: []string{}}
+	found := labels{Names: make([]string, 0, len(res.Labels))}
 	for _, label := range res.Labels {
 		found.Names = append(found.Names, label.Name)
 	}

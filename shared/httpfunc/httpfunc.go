@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"sync"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -84,7 +85,16 @@ func inProcess(name string) http.HandlerFunc {
 
 // Process returns the App that the Functions Framework serves in this process, made of its environment
 // at the first call. A failure stays, and is reported to every request.
-var Process = sync.OnceValues(func() (*App, error) { return New(Options{Getenv: os.Getenv}) })
+var Process = sync.OnceValues(func() (*App, error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	return New(Options{Getenv: os.Getenv})
+})
+
+// gcPercent takes 6 % off the processor time of a page at 80 requests at once, for 2 MiB of memory more than
+// Go's own 100; from 150 on it is more memory for no less time (deploy/bench).
+const gcPercent = 130
 
 // checkDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
 // otherwise has it finish its requests at SIGTERM.

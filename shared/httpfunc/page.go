@@ -132,14 +132,20 @@ func (d *pageData) URL(path string) string { return d.app.URL(path) }
 
 // List shows texts as a list, at less cost than a range in a template.
 func (d *pageData) List(texts []string) template.HTML {
-	var b strings.Builder
-	b.WriteString("<ul class=\"list\">\n")
+	const before, open, shut, after = "<ul class=\"list\">\n", "<li>", "</li>\n", "</ul>"
+	size := len(before) + len(after)
 	for _, text := range texts {
-		b.WriteString("<li>")
-		template.HTMLEscape(&b, []byte(text))
-		b.WriteString("</li>\n")
+		size += len(open) + len(text) + len(shut)
 	}
-	b.WriteString("</ul>")
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString(before)
+	for _, text := range texts {
+		b.WriteString(open)
+		b.WriteString(template.HTMLEscapeString(text))
+		b.WriteString(shut)
+	}
+	b.WriteString(after)
 	return template.HTML(b.String())
 }
 
