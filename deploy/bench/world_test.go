@@ -49,12 +49,9 @@ func newWorld(tb testing.TB) *world {
 	if runtime.GOOS != "linux" {
 		tb.Skip("memory and processor time are read from Linux's /proc")
 	}
-	w := &world{tb: tb}
+	w := &world{tb: tb, keys: newKeys(tb)}
 	w.emulator, w.project = tokenstoretest.Emulator(tb)
 	var err error
-	if w.keys, err = seal.New(); err != nil {
-		tb.Fatal(err)
-	}
 	w.store, err = tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{Project: w.project, Emulator: w.emulator, Keyset: w.keys})
 	if err != nil {
 		tb.Fatal(err)
@@ -64,6 +61,15 @@ func newWorld(tb testing.TB) *world {
 	signer().ServeHTTP(keys, httptest.NewRequest(http.MethodGet, "/oauth2/v3/certs", nil))
 	w.google = start(tb, "google", binary(tb, "google", ""), []string{"KEYS=" + keys.Body.String()}, nil, "/oauth2/v3/certs", http.StatusOK)
 	return w
+}
+
+func newKeys(tb testing.TB) *seal.Keyset {
+	tb.Helper()
+	keys, err := seal.New()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return keys
 }
 
 // environment is that of a program beside the stand-in for Google, with the variables given as NAME=value.
