@@ -69,7 +69,8 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// TestColdStart asks a deployed process whose Firestore and whose Google never answer for what needs neither.
+// TestColdStart asks a deployed process whose Firestore and whose Google never answer for what needs
+// neither. The process has turned to Firestore by itself, for whoever will need it.
 func TestColdStart(t *testing.T) {
 	w := newWorld(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,6 +81,19 @@ func TestColdStart(t *testing.T) {
 	w.emulator = silent.Addr().String()
 	env := append(w.deployed("oauth2init"), "HTTPS_PROXY=http://"+silent.Addr().String())
 	start(t, ours, binary(t, ours, "oauth2init"), env, nil, "/oauth2init", http.StatusFound)
+
+	silent.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal("no connection to Firestore: ", err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	const preface = "PRI * HTTP/2.0\r\n" // [RFC 9113 §3.4]
+	said := make([]byte, len(preface))
+	if _, err := io.ReadFull(conn, said); err != nil || string(said) != preface {
+		t.Errorf("%q, %v", said, err)
+	}
 }
 
 func with(h http.Header, name, value string) http.Header {

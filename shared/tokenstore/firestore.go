@@ -106,6 +106,14 @@ func connect(emulator string) (*firestore.Client, error) {
 	return client, nil
 }
 
+// Connect begins to connect and does not wait for it. Whatever goes wrong, the next call will meet again.
+func (f *Firestore) Connect() {
+	if client, err := f.connect(); err == nil {
+		//lint:ignore SA1019 there is one connection: no option asks for a pool
+		client.Connection().Connect()
+	}
+}
+
 // Close ends the connection. No call may follow.
 func (f *Firestore) Close() error {
 	client, err := f.connect()
