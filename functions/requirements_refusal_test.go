@@ -189,3 +189,24 @@ func TestAPIRefusalIsRetriedByItsKind(t *testing.T) {
 		}
 	})
 }
+
+// A call that Google refuses for want of a scope that no function declares is not mended by consent.
+func TestScopeThatNobodyDeclaresIsAskedForOnce(t *testing.T) {
+	const refused = "Google says that your permission does not cover this"
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	b := w.signedIn(ada)
+	w.fake.Fail("/gmail/", 1000, fakegoogle.Failure{Status: 403, Reason: "insufficientPermissions"})
+	expect(t, b.visit("/listlabels", ada), http.StatusForbidden, refused)
+	expect(t, b.getJSON("/listlabels"), http.StatusForbidden, `"insufficient_scope"`)
+	if g := w.grant(ada); !g.Usable() || len(g.Scopes) == 0 {
+		t.Errorf("the grant did not stay what it was: %v", g.Scopes)
+	}
+	if !strings.Contains(w.log.String(), "does not declare") {
+		t.Error("the log does not say what to mend")
+	}
+
+	w.clock.advance(3 * time.Minute)
+	expect(t, b.get("/listlabels"), http.StatusFound) // consent may have been withdrawn since
+	w.fake.StopFailing()
+	expect(t, b.visit("/listlabels", ada), http.StatusOK, "label(s) found:")
+}

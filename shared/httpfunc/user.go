@@ -14,6 +14,7 @@ import (
 type visitor struct {
 	session session.Session
 	grant   *tokenstore.Grant
+	refused bool // Google refused a call for want of a scope, though the grant had all that are declared
 }
 
 // visitor reads the session and, for a signed-in user, the grant. A session that the grant does not
@@ -84,8 +85,13 @@ func (a *App) forUser(f *function) http.HandlerFunc {
 			v.grant.Status, v.grant.Reason = tokenstore.NeedsConsent, consent.Reason
 			missing, _ := v.lacks(f.scopes)
 			a.askConsent(w, r, f.name, v, missing, a.formAgain(r, f))
+		case lacksScope(err) && v.session.JustRefused(a.now()):
+			a.logger(r.Context()).Error("Google wants a scope that the function does not declare", "declared", f.scopes.First())
+			err = &Error{Status: http.StatusForbidden, Code: "insufficient_scope", Cause: err,
+				Message: "Google says that your permission does not cover this, although you have given all that this page asks for. Only whoever runs this service can mend that."}
+			a.failOnForm(w, r, err, a.formAgain(r, f), v.page(a))
 		case lacksScope(err):
-			v.grant.Scopes = nil
+			v.grant.Scopes, v.refused = nil, true
 			a.askConsent(w, r, f.name, v, f.scopes.First(), a.formAgain(r, f))
 		case err != nil:
 			a.failOnForm(w, r, err, a.formAgain(r, f), v.page(a))
@@ -177,7 +183,7 @@ func (a *App) sendToGoogle(w http.ResponseWriter, r *http.Request, v *visitor, a
 			return
 		}
 	}
-	ask.Browser = s.Browser
+	ask.Browser, ask.Refused = s.Browser, v.refused
 	if v.grant != nil {
 		if ask.LoginHint = v.grant.Email; ask.LoginHint == "" {
 			ask.LoginHint = v.grant.Subject

@@ -13,11 +13,12 @@ type Request struct {
 	ReturnTo      string   // local path to come back to
 	LoginHint     string   // the signed-in account's email address or subject, or ""
 	SelectAccount bool     // have the user choose the account
+	Refused       bool     // Google refused a call for want of a scope, though none of Scopes was missing
 }
 
 // Begin returns the URL of Google's consent page for a new flow.
 func (f *Flow) Begin(r Request) (string, error) {
-	return f.consentURL(&state{Scopes: r.Scopes, ReturnTo: r.ReturnTo, Browser: seal.HashID(r.Browser)}, r.LoginHint, r.SelectAccount)
+	return f.consentURL(&state{Scopes: r.Scopes, ReturnTo: r.ReturnTo, Browser: seal.HashID(r.Browser), Refused: r.Refused}, r.LoginHint, r.SelectAccount)
 }
 
 // consentURL makes s a fresh attempt and returns its consent URL. prompt=consent is sent only where s

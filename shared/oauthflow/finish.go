@@ -28,6 +28,7 @@ type Outcome struct {
 	Session  string            // the id of the new session
 	ReturnTo string            // where the user wanted to go
 	Missing  []string          // scopes that were asked for and not granted
+	Refused  bool              // the Request's
 }
 
 // Finish takes the parameters of Google's redirect, exchanges the code, verifies who it is, and
@@ -82,7 +83,7 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 	if err != nil {
 		return nil, err
 	}
-	out.ReturnTo = s.ReturnTo
+	out.ReturnTo, out.Refused = s.ReturnTo, s.Refused
 	out.Missing = slices.DeleteFunc(s.Scopes, func(scope string) bool {
 		return slices.Contains(out.Grant.Scopes, normalizeScope(scope))
 	})

@@ -25,6 +25,7 @@ type state struct {
 	// Restarted and Consent keep a flow from going back to Google for the same cause twice.
 	Restarted bool `json:"a,omitempty"` // began anew because the browser's id had changed
 	Consent   bool `json:"c,omitempty"` // began anew with prompt=consent
+	Refused   bool `json:"x,omitempty"` // the Request's
 }
 
 func (s *state) seal(keys *seal.Keyset) (string, error) {

@@ -27,6 +27,7 @@ type Session struct {
 	Start    time.Time `json:"t,omitzero"`
 	Seen     time.Time `json:"l,omitzero"`
 	Switched bool      `json:"w,omitempty"` // the sign-in replaced another account's
+	Refused  bool      `json:"x,omitempty"` // it followed a call that Google refused for want of a scope
 }
 
 // SignedIn reports whether the cookie names a user. Whether that session is still alive, the grant says.
@@ -41,10 +42,14 @@ func (s Session) SignIn(subject, id string, now time.Time) Session {
 // SignOut returns s with nothing but the browser's id.
 func (s Session) SignOut() Session { return Session{Browser: s.Browser} }
 
-// JustSwitched reports whether the sign-in replaced another account's less than two minutes ago.
-func (s Session) JustSwitched(now time.Time) bool {
-	return s.Switched && now.Sub(s.Start) < 2*time.Minute
-}
+// recent is how long a sign-in makes a difference to what comes after it.
+const recent = 2 * time.Minute
+
+// JustSwitched reports whether a recent sign-in replaced another account's.
+func (s Session) JustSwitched(now time.Time) bool { return s.Switched && now.Sub(s.Start) < recent }
+
+// JustRefused reports whether a recent sign-in followed a call that Google refused for want of a scope.
+func (s Session) JustRefused(now time.Time) bool { return s.Refused && now.Sub(s.Start) < recent }
 
 // A Cookie reads and writes sessions.
 type Cookie struct {
