@@ -92,8 +92,8 @@ var Process = sync.OnceValues(func() (*App, error) {
 	return New(Options{Getenv: os.Getenv})
 })
 
-// gcPercent takes 6 % off the processor time of a page at 80 requests at once, for 2 MiB of memory more than
-// Go's own 100; from 150 on it is more memory for no less time (deploy/bench).
+// gcPercent takes 6 % off the processor time of pages at 80 at once, for 2 MiB of memory more than Go's own
+// 100. 150 would take off 2 % more for 2 MiB more (deploy/bench).
 const gcPercent = 130
 
 // checkDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
