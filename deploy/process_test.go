@@ -3,7 +3,6 @@ package deploy_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -114,14 +113,16 @@ func start(t *testing.T, program string, env []string) *process {
 		p.cmd.Process.Kill() // has no effect on one that was waited for
 		p.cmd.Wait()
 	})
-	eventually(t, func() error {
+	for deadline := time.Now().Add(30 * time.Second); ; { // without a pause: tests want the very first moment
 		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			return fmt.Errorf("%w\n%s", err, p.stderr)
+		if err == nil {
+			c.Close()
+			return p
 		}
-		return c.Close()
-	})
-	return p
+		if time.Now().After(deadline) {
+			t.Fatalf("%v\n%s", err, p.stderr)
+		}
+	}
 }
 
 // get asks as a browser that follows no redirect.

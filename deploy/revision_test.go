@@ -121,6 +121,23 @@ func TestRevision(t *testing.T) {
 			t.Errorf("%v, want the exit code 0", err)
 		}
 	})
+
+	t.Run("that is told to end as soon as it listens exits with 0", func(t *testing.T) {
+		env := deployedEnvironment(t, "listlabels", "GOMAXPROCS=1") // one thing after the other
+		var processes sync.WaitGroup
+		defer processes.Wait()
+		for range 20 {
+			p := start(t, program, env)
+			if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			processes.Go(func() {
+				if err := p.cmd.Wait(); err != nil {
+					t.Errorf("%v, want the exit code 0", err)
+				}
+			})
+		}
+	})
 }
 
 // status is the answer's, or 0 without an answer.

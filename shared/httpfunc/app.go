@@ -39,7 +39,7 @@ type App struct {
 	home    string // what the page at BASE_URL/ is called, or "" where there is none
 }
 
-// New builds an App from the environment. It waits for no connection.
+// New builds an App from the environment. It connects to nothing.
 func New(o Options) (*App, error) {
 	c, err := config.Parse(o.Getenv)
 	if err != nil {
@@ -58,16 +58,12 @@ func New(o Options) (*App, error) {
 	case c.Memory:
 		a.store = tokenstore.NewMemory()
 	default:
-		f, err := tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{
+		a.store, err = tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{
 			Project: c.Project, Database: c.Database, Emulator: c.Emulator, Prefix: c.Prefix, Keyset: c.Keyset,
 		})
 		if err != nil {
 			return nil, err
 		}
-		if c.Deployed {
-			go f.Connect() // while the platform has yet to pass on the first request
-		}
-		a.store = f
 	}
 	if err := a.protect.AddTrustedOrigin(origin(c.BaseURL)); err != nil {
 		return nil, err

@@ -65,9 +65,9 @@ func (q *requests) close() <-chan struct{} {
 // DrainOnSignal has the process finish its requests when it is told to end, and then exit with 0. The
 // Functions Framework would drop them. after, where given, is run last.
 func DrainOnSignal(after ...func()) {
-	go func() { // Notify starts a thread, which would hold up the start
-		signals := make(chan os.Signal, 1)
-		signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	go func() {
 		<-signals
 		signal.Stop(signals)
 		inFlight.stop.Store(true)

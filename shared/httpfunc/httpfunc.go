@@ -12,6 +12,7 @@ import (
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
 	"functions.local/oauth/shared/oauthflow"
+	"functions.local/oauth/shared/tokenstore"
 )
 
 // Scopes is what a function needs. Each entry lists scopes of which any one will do; the first is the
@@ -97,13 +98,19 @@ var Process = sync.OnceValues(func() (*App, error) {
 const gcPercent = 130
 
 // checkDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
-// otherwise has it finish its requests at SIGTERM.
+// otherwise has it finish its requests at SIGTERM and connect to Firestore.
 var checkDeployed = sync.OnceFunc(func() {
-	if _, err := Process(); err != nil {
+	var draining sync.WaitGroup
+	draining.Go(func() { DrainOnSignal() }) // which starts a thread: meanwhile
+	a, err := Process()
+	if err != nil {
 		newLogger(os.Stderr, true).Error(err.Error())
 		os.Exit(1)
 	}
-	DrainOnSignal()
+	draining.Wait() // no request is taken that a signal could cut off
+	if f, ok := a.store.(*tokenstore.Firestore); ok {
+		go f.Connect() // while the platform has yet to pass on the first request
+	}
 })
 
 // Names returns the names of the functions in this process.
