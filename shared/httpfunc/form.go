@@ -1,6 +1,7 @@
 package httpfunc
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,7 +53,7 @@ func parseForm(r *http.Request) (*Form, error) {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
-		b, err := io.ReadAll(r.Body)
+		b, err := readBody(r)
 		if err != nil {
 			return nil, bodyError(err)
 		}
@@ -64,7 +65,7 @@ func parseForm(r *http.Request) (*Form, error) {
 	case "multipart/form-data":
 		return parseMultipart(r)
 	case "application/json":
-		return parseJSON(r.Body)
+		return parseJSON(r)
 	}
 	return nil, &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
 		Message: "Send a form or a JSON object."}
@@ -112,37 +113,67 @@ func (f fileReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func parseJSON(body io.Reader) (*Form, error) {
-	var members map[string]any
-	d := json.NewDecoder(body)
-	d.UseNumber()
-	if err := d.Decode(&members); err != nil {
+// readBody reads the whole body. It takes the memory at once: growing to 32 MiB would take several times that.
+func readBody(r *http.Request) ([]byte, error) {
+	size := min(max(r.ContentLength, 0), maxRequest) + bytes.MinRead
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	_, err := b.ReadFrom(r.Body)
+	return b.Bytes(), err
+}
+
+func parseJSON(r *http.Request) (*Form, error) {
+	b, err := readBody(r)
+	if err != nil {
 		return nil, bodyError(err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	var members map[string]member
+	if err := json.Unmarshal(b, &members); err != nil {
 		return nil, bodyError(err)
 	}
 	form := &Form{Values: url.Values{}}
-	for name, member := range members {
-		list, ok := member.([]any)
-		if !ok {
-			list = []any{member}
-		}
-		for _, v := range list {
-			switch v := v.(type) {
-			case string:
-				form.Add(name, v)
-			case json.Number:
-				form.Add(name, v.String())
-			case bool:
-				form.Add(name, map[bool]string{true: "true", false: "false"}[v])
-			case nil:
-			default:
+	for name, m := range members {
+		for _, v := range m {
+			switch {
+			case v.wrong:
 				return nil, Invalid("The field " + strings.ToValidUTF8(name, "") + " is of the wrong type.")
+			case !v.null:
+				form.Add(name, v.text)
 			}
 		}
 	}
 	return form, nil
+}
+
+// A member is what a field can be in JSON: a value or a list of values.
+type member []value
+
+func (m *member) UnmarshalJSON(b []byte) error {
+	if b[0] == '[' {
+		return json.Unmarshal(b, (*[]value)(m))
+	}
+	*m = make(member, 1)
+	return (*m)[0].UnmarshalJSON(b)
+}
+
+// A value is a string, a number or a boolean as text.
+type value struct {
+	text  string
+	null  bool
+	wrong bool // an object or a list
+}
+
+func (v *value) UnmarshalJSON(b []byte) error {
+	switch b[0] {
+	case '"':
+		return json.Unmarshal(b, &v.text)
+	case '{', '[':
+		v.wrong = true
+	case 'n':
+		v.null = true
+	default:
+		v.text = string(b)
+	}
+	return nil
 }
 
 // bodyError makes a fault of the body one that the client can mend, unless it is the size or time.
