@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/tokenstore"
 	"functions.local/oauth/shared/tokenstore/tokenstoretest"
 )
@@ -158,5 +159,25 @@ func TestFaultRefreshThatCannotBeStoredServesTheRequest(t *testing.T) {
 	expect(t, b.at(p).get("/listlabels"), http.StatusOK, "label(s) found:")
 	if !strings.Contains(p.log.String(), "refresh not stored") {
 		t.Errorf("the log does not tell: %s", p.log)
+	}
+}
+
+// The other write leaves an access token that has not expired, and that an API has refused.
+func TestFaultTokenThatAnAPIRefusedDoesNotComeBackWithAnotherWrite(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, tokenstore.NewMemory(), nil)
+	b, other := w.signedIn(ada), w.signedIn(ada)
+	before := w.grant(ada)
+	p := w.another(t, &hooked{Store: w.store.Store, put: sync.OnceFunc(func() {
+		expect(t, other.post("/account", url.Values{"action": {"sign_out"}}), http.StatusOK)
+	})})
+	w.fake.Fail("/gmail/", 1, fakegoogle.Failure{Status: 401})
+	w.fake.ResetCalls()
+	expect(t, b.at(p).get("/listlabels"), http.StatusOK, "label(s) found:")
+	if now := w.grant(ada); now.AccessToken == before.AccessToken || len(now.Sessions) != 1 {
+		t.Errorf("the token is new: %t, %d sessions, want 1", now.AccessToken != before.AccessToken, len(now.Sessions))
+	}
+	if n := w.fake.Calls("/token"); n != 1 {
+		t.Errorf("%d refreshes", n)
 	}
 }

@@ -111,7 +111,7 @@ func (f *Flow) refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gr
 // keep stores refreshed tokens over the version of the grant that was refreshed. A newer consent
 // stays, and a deleted grant stays deleted.
 func (f *Flow) keep(ctx context.Context, g *tokenstore.Grant, t *tokens) (*tokenstore.Grant, error) {
-	refreshed := g.RefreshToken
+	refreshed, replaced := g.RefreshToken, g.AccessToken
 	for {
 		g.AccessToken, g.Expiry = t.access, t.expiry
 		if t.refresh != "" {
@@ -136,7 +136,7 @@ func (f *Flow) keep(ctx context.Context, g *tokenstore.Grant, t *tokens) (*token
 		case err != nil:
 			f.Audit(ctx, "refresh not stored", g.Subject, "error", err)
 			return g, nil
-		case f.fresh(newer):
+		case f.fresh(newer) && newer.AccessToken != replaced: // which an API may have refused before its expiry
 			return newer, nil
 		case newer.RefreshToken != refreshed:
 			return f.refresh(ctx, newer)
@@ -165,7 +165,7 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 		return nil
 	})
 	switch {
-	case other != nil && f.fresh(other):
+	case other != nil && f.fresh(other) && other.AccessToken != g.AccessToken:
 		return other, nil
 	case other != nil:
 		return f.refresh(ctx, other)
