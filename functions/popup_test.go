@@ -78,10 +78,11 @@ func TestPopup(t *testing.T) {
 			{"without a code", `{}`, nil, http.StatusBadRequest},
 			{"with a code of the wrong type", `{"code":7}`, nil, http.StatusBadRequest},
 			{"that is no JSON", `{`, nil, http.StatusBadRequest},
+			{"from a script that asks for a page", `{`, []string{"Accept", "text/html"}, http.StatusBadRequest},
 		} {
 			b := w.browser()
-			if a := post(b, c.body, c.headers...); a.status != c.status {
-				t.Errorf("%s: status %d, want %d: %s", c.name, a.status, c.status, a.body)
+			if a := post(b, c.body, c.headers...); a.status != c.status || !strings.HasPrefix(a.body, "{") {
+				t.Errorf("%s: status %d, want %d and JSON: %s", c.name, a.status, c.status, a.body)
 			}
 			if b.cookie() != "" {
 				t.Errorf("%s: a session was opened", c.name)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/hex"
+	"io"
 	"net/http"
 	"strings"
 
@@ -88,6 +89,8 @@ func create(r *http.Request, client *http.Client) (any, error) {
 			Message: "Google Calendar does not take this. Check the times, the time zone and the guests."}
 	case err != nil:
 		return nil, err
+	case made == nil || made.Id == "": // a success that names no event is none
+		return nil, io.ErrUnexpectedEOF
 	case made.Status == "cancelled":
 		return nil, httpfunc.Invalid("This appointment was made before, and deleted since. Open the form anew to make another.")
 	}

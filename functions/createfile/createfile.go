@@ -117,7 +117,7 @@ func newID(r *http.Request, files *drive.FilesService) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(res.Ids) != 1 {
+	if res == nil || len(res.Ids) != 1 || res.Ids[0] == "" {
 		return "", io.ErrUnexpectedEOF
 	}
 	return res.Ids[0], nil
@@ -132,6 +132,9 @@ func get(r *http.Request, files *drive.FilesService, id string) (*file, error) {
 func result(f *drive.File, err error) (*file, error) {
 	if err != nil {
 		return nil, err
+	}
+	if f == nil || f.Id == "" { // a success that names no file is none
+		return nil, io.ErrUnexpectedEOF
 	}
 	return &file{ID: f.Id, Link: f.WebViewLink, Name: f.Name}, nil
 }

@@ -377,3 +377,27 @@ func TestCreatePassesOnGooglesRefusal(t *testing.T) {
 		})
 	}
 }
+
+type answering string
+
+func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		io.Copy(io.Discard, r.Body)
+		r.Body.Close()
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))), Request: r}, nil
+}
+
+// A success that names no file must not pass for one.
+func TestAnswerWithoutAFile(t *testing.T) {
+	for _, answer := range []string{`null`, `{}`, `{"id":""}`, `{"ids":[null]}`, `{"ids":[]}`} {
+		u := newUser(t)
+		u.client.Transport = answering(answer)
+		if made, err := u.create(asForm("id", "1abc", "name", "a.txt")); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: created %+v, %v", answer, made, err)
+		}
+		if value, err := form(httptest.NewRequest("GET", "/createfile", nil), u.client); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: form %+v, %v", answer, value, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ package dailyevent
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -42,9 +43,12 @@ func planTheDay(r *http.Request, subject string, client *http.Client) error {
 		End:   &calendar.EventDateTime{Date: day.AddDate(0, 0, 1).Format(time.DateOnly)},
 	}).Fields("id").Context(r.Context())
 	call.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
-	_, err = call.Do()
-	if httpfunc.IsStatus(err, http.StatusConflict) {
+	made, err := call.Do()
+	switch {
+	case httpfunc.IsStatus(err, http.StatusConflict):
 		return nil // an earlier run made it
+	case err == nil && (made == nil || made.Id == ""):
+		return io.ErrUnexpectedEOF // a success that names no event is none
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"functions.local/oauth/shared/seal"
@@ -81,6 +82,14 @@ func Parse(getenv func(string) string) (*Config, error) {
 	if c.Database = getenv("FIRESTORE_DATABASE"); c.Database == "" {
 		c.Database = "(default)"
 	}
+	for name, v := range map[string]string{"GOOGLE_CLOUD_PROJECT": c.Project, "FIRESTORE_DATABASE": c.Database} {
+		if strings.ContainsAny(v, "/ \t\r\n") {
+			p.fault(name, "holds a slash or a space, which no id has")
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.Emulator); c.Emulator != "" && (err != nil || strings.Contains(c.Emulator, "/")) {
+		p.fault("FIRESTORE_EMULATOR_HOST", "is not of the form host:port")
+	}
 	c.Prefix = p.prefix()
 	c.Cookie = p.cookie(c)
 	c.SchedulerAccount = p.schedulerAccount()
@@ -108,8 +117,8 @@ func (p *parser) baseURL() string {
 	v = strings.TrimSuffix(v, "/")
 	u, err := url.Parse(v)
 	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(v, "#"),
-		u.EscapedPath() != "" && u.JoinPath().EscapedPath() != u.EscapedPath(), strings.ContainsAny(v, " \\"):
+	case err != nil || !isHost(u) || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.HasSuffix(v, "/"),
+		u.EscapedPath() != "" && u.JoinPath().EscapedPath() != u.EscapedPath(), strings.ContainsAny(v, "#%;\"'<> \\"):
 		p.fault(name, "is not an origin with an optional path: it should look like "+example)
 		return ""
 	case strings.HasPrefix(v, "https://"), strings.HasPrefix(v, "http://") && isLoopback(u.Hostname()):
@@ -118,6 +127,14 @@ func (p *parser) baseURL() string {
 		p.fault(name, "must begin with https:// (http:// serves localhost only): Google redirects to nothing else")
 		return ""
 	}
+}
+
+// isHost reports whether the URL has a host, and a port that can be, where it has one.
+func isHost(u *url.URL) bool {
+	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-."
+	port, err := strconv.Atoi(u.Port())
+	return u.Hostname() != "" && (strings.Trim(u.Hostname(), characters) == "" || net.ParseIP(u.Hostname()) != nil) &&
+		!strings.HasSuffix(u.Host, ":") && (u.Port() == "" || err == nil && port > 0 && port < 1<<16)
 }
 
 func isLoopback(host string) bool {
@@ -227,7 +244,7 @@ func (p *parser) cookie(c *Config) string {
 func (p *parser) schedulerAccount() string {
 	const name = "SCHEDULER_ACCOUNT"
 	v := p.getenv(name)
-	if user, host, ok := strings.Cut(v, "@"); v != "" && (!ok || user == "" || host == "" || strings.ContainsAny(v, " ,:")) {
+	if user, host, ok := strings.Cut(v, "@"); v != "" && (!ok || user == "" || host == "" || strings.ContainsAny(host, "@") || strings.ContainsAny(v, " ,:\t\r\n")) {
 		p.fault(name, "is not the email address of a service account")
 	}
 	return v

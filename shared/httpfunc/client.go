@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -67,13 +69,30 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			}
 		case retries < maxRetries && repeatable(r) && replayable(r) && isTransient(res, err) && t.pause(ctx, res, retries):
 			retries++
+		case err == nil:
+			res.Body = answerBody{res.Body}
+			return res, nil
 		default:
-			return res, err
+			return nil, err
 		}
 		if body, err = bodyAgain(r); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// errCut means that an answer broke off.
+var errCut = errors.New("httpfunc: answer cut")
+
+// answerBody tells a fault of an answer's body from any other: HTTP/2 has errors of its own for it.
+type answerBody struct{ io.ReadCloser }
+
+func (b answerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: %w", errCut, err)
+	}
+	return n, err
 }
 
 // token returns an access token other than refused.

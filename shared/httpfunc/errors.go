@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 
 	"google.golang.org/api/googleapi"
@@ -94,9 +95,11 @@ var statusTable = []struct {
 	{seal.ErrUnknownKey, tryLater},
 	{context.DeadlineExceeded, tryLater},
 	{context.Canceled, tryLater},
+	{os.ErrDeadlineExceeded, tryLater}, // of a body that stalls
 	{oauthflow.ErrNonsense, nonsense},
 	{oauthflow.ErrIDToken, nonsense},
 	{oauthflow.ErrClient, internal},
+	{errCut, nonsense},
 }
 
 // problemOf says what the client gets to know of err.

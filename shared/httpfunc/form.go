@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 )
 
@@ -179,7 +180,7 @@ func (v *value) UnmarshalJSON(b []byte) error {
 // bodyError makes a fault of the body one that the client can mend, unless it is the size or time.
 func bodyError(err error) error {
 	var large *http.MaxBytesError
-	if errors.As(err, &large) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.As(err, &large) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: "The request's body is malformed.", Cause: err}

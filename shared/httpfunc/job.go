@@ -62,14 +62,18 @@ func (a *App) jobPage(w http.ResponseWriter, r *http.Request, j *job) {
 		a.fail(w, r, err)
 		return
 	}
-	on, err := wantsJob(r)
-	if err != nil {
-		a.failOnForm(w, r, err, j.view(v.grant != nil && v.grant.HasJob(j.name)), v.page(a))
+	if v.grant == nil {
+		a.askConsent(w, r, j.name, v, j.scopes.First(), j.view(false))
 		return
 	}
-	off := r.Method == http.MethodPost && !on && v.grant != nil
+	on, err := wantsJob(r)
+	if err != nil {
+		a.failOnForm(w, r, err, j.view(v.grant.HasJob(j.name)), v.page(a))
+		return
+	}
+	off := r.Method == http.MethodPost && !on
 	if missing, ask := v.lacks(j.scopes); ask && !off {
-		a.askConsent(w, r, j.name, v, missing, j.view(v.grant != nil && v.grant.HasJob(j.name)))
+		a.askConsent(w, r, j.name, v, missing, j.view(v.grant.HasJob(j.name)))
 		return
 	}
 	if r.Method == http.MethodPost {

@@ -126,6 +126,7 @@ type pageData struct {
 type alert struct {
 	Text       string
 	ConsentURL string // where permission is given, or ""
+	Request    string // the number that the log has, or ""
 }
 
 func (d *pageData) URL(path string) string { return d.app.URL(path) }

@@ -57,9 +57,9 @@ func readCode(w http.ResponseWriter, r *http.Request) (string, error) {
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			err = &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: "The body can hold 16 KiB (16,384 bytes).", Cause: err}
+			return "", &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: "The body can hold 16 KiB (16,384 bytes).", Cause: err}
 		}
-		return "", err
+		return "", bodyError(err)
 	}
 	var body struct{ Code string }
 	if err := json.Unmarshal(b, &body); err != nil || body.Code == "" {

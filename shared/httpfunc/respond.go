@@ -2,7 +2,9 @@ package httpfunc
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -118,7 +120,7 @@ func (a *App) replyProblem(w http.ResponseWriter, r *http.Request, p problem, fo
 			Request string   `json:"request_id,omitempty"`
 		}{p.code, p.text, p.missing, id})
 	case form != nil:
-		d.Alert = &alert{Text: p.text}
+		d.Alert = &alert{Text: p.text, Request: id}
 		a.replyView(w, r, p.status, form, d)
 	default:
 		if p.next == nil {
@@ -135,6 +137,8 @@ func (a *App) replyProblem(w http.ResponseWriter, r *http.Request, p problem, fo
 func (a *App) logProblem(r *http.Request, p problem, err error) {
 	logger := a.logger(r.Context())
 	switch {
+	case errors.Is(r.Context().Err(), context.Canceled):
+		logger.Info("request given up by its client", "status", p.status, "error", describe(err))
 	case p.status >= 500:
 		logger.Error("request failed", "status", p.status, "error", describe(err))
 	default:

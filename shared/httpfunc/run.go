@@ -54,6 +54,7 @@ func (a *App) runJob(w http.ResponseWriter, r *http.Request, j *job) {
 		a.fail(w, r, err)
 		return
 	}
+	http.NewResponseController(w).SetReadDeadline(time.Time{}) // the body is here; a run takes its time
 	rn := &run{app: a, job: j, r: r, slot: r.Header.Get("X-Cloudscheduler-Scheduletime")}
 	err := rn.everyUser(r.Context())
 	logger := a.logger(r.Context())

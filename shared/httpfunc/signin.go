@@ -52,6 +52,7 @@ func Callback(name string, need func(scope string) string) {
 	register(name, func(a *App) http.HandlerFunc {
 		return a.only([]string{http.MethodGet, http.MethodPost}, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodPost {
+				r.Header.Set("Accept", "application/json") // a script asks, whatever it says
 				a.finishPopup(w, r)
 				return
 			}

@@ -3,6 +3,7 @@ package httpfunc
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/seal"
@@ -71,11 +72,11 @@ func (a *App) forUser(f *function) http.HandlerFunc {
 		}
 		v, err := a.visitor(r)
 		if err != nil {
-			a.failOnForm(w, r, err, a.formAgain(r, f), &pageData{})
+			a.failOnForm(w, r, err, a.formAgain(r, f, v), &pageData{})
 			return
 		}
 		if missing, ask := v.lacks(f.scopes); ask {
-			a.askConsent(w, r, f.name, v, missing, a.formAgain(r, f))
+			a.askConsent(w, r, f.name, v, missing, a.formAgain(r, f, v))
 			return
 		}
 		value, err := do(r, a.client(v.grant))
@@ -84,17 +85,17 @@ func (a *App) forUser(f *function) http.HandlerFunc {
 		case errors.As(err, &consent):
 			v.grant.Status, v.grant.Reason = tokenstore.NeedsConsent, consent.Reason
 			missing, _ := v.lacks(f.scopes)
-			a.askConsent(w, r, f.name, v, missing, a.formAgain(r, f))
+			a.askConsent(w, r, f.name, v, missing, a.formAgain(r, f, v))
 		case lacksScope(err) && v.session.JustRefused(a.now()):
 			a.logger(r.Context()).Error("Google wants a scope that the function does not declare", "declared", f.scopes.First())
 			err = &Error{Status: http.StatusForbidden, Code: "insufficient_scope", Cause: err,
 				Message: "Google says that your permission does not cover this, although you have given all that this page asks for. Only whoever runs this service can mend that."}
-			a.failOnForm(w, r, err, a.formAgain(r, f), v.page(a))
+			a.failOnForm(w, r, err, a.formAgain(r, f, v), v.page(a))
 		case lacksScope(err):
 			v.grant.Scopes, v.refused = nil, true
-			a.askConsent(w, r, f.name, v, f.scopes.First(), a.formAgain(r, f))
+			a.askConsent(w, r, f.name, v, f.scopes.First(), a.formAgain(r, f, v))
 		case err != nil:
-			a.failOnForm(w, r, err, a.formAgain(r, f), v.page(a))
+			a.failOnForm(w, r, err, a.formAgain(r, f, v), v.page(a))
 		default:
 			a.replySignedIn(w, r, v, asView(value))
 		}
@@ -109,10 +110,15 @@ func (a *App) replySignedIn(w http.ResponseWriter, r *http.Request, v *visitor, 
 	a.replyView(w, r, http.StatusOK, view, v.page(a))
 }
 
-// formAgain returns the form that was posted, with its fields kept, or nil if it cannot be had.
-func (a *App) formAgain(r *http.Request, f *function) *View {
+// formAgain returns the form that was posted, with its fields kept, or nil if it cannot be had. v is nil where
+// it is not known who posted it.
+func (a *App) formAgain(r *http.Request, f *function, v *visitor) *View {
 	if r.Method != http.MethodPost || wantsJSON(r) {
 		return nil
+	}
+	multipart := strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") // whose fields are bounded by themselves
+	if (v == nil || v.grant == nil) && !multipart && (r.ContentLength < 0 || r.ContentLength > maxFields) {
+		return nil // anybody could fill the memory
 	}
 	value, err := f.get(r, &http.Client{Transport: noConsent{}})
 	view, ok := value.(*View)

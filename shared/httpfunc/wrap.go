@@ -19,6 +19,8 @@ const (
 	uploadTimeout  = 10 * time.Minute
 	// uploadSize is from where on a request is an upload.
 	uploadSize = 1 << 20
+	// readGrace has the time of a request be up before that of its body, whose end looks like a client's.
+	readGrace = 100 * time.Millisecond
 )
 
 // wrap serves next with what every answer of every function has.
@@ -34,6 +36,8 @@ func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
 		kept := &request{id: seal.NewID(), name: name, again: name, trace: traceID(r.Header)}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey, kept))
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+		// A body that stalls must not hold up the answer, or what waits for a reader of the body to end.
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeLimit(r) + readGrace))
 		defer func() {
 			if v := recover(); v != nil {
 				a.fail(w, r, panicError(v))
@@ -44,8 +48,20 @@ func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
 				Message: "This came from another website, so nothing was done.", Cause: err})
 			return
 		}
+		if r.ContentLength > maxRequest {
+			a.fail(w, r, &http.MaxBytesError{Limit: maxRequest})
+			return
+		}
 		next(w, r)
 	})
+}
+
+// timeLimit is what a request has from its start to its end.
+func timeLimit(r *http.Request) time.Duration {
+	if r.Method == http.MethodPost && (r.ContentLength < 0 || r.ContentLength > uploadSize) {
+		return uploadTimeout
+	}
+	return requestTimeout
 }
 
 // headers are of every answer. Their values are shared by all of them.
@@ -66,11 +82,7 @@ func setHeaders(h http.Header, secure bool) {
 // timed bounds the time that next may take.
 func timed(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		timeout := requestTimeout
-		if r.ContentLength < 0 || r.ContentLength > uploadSize {
-			timeout = uploadTimeout
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), timeout)
+		ctx, cancel := context.WithTimeout(r.Context(), timeLimit(r))
 		defer cancel()
 		next(w, r.WithContext(ctx))
 	}

@@ -38,7 +38,7 @@ type Outcome struct {
 // It returns ErrCallback, ErrState, ErrCode, ErrIDToken, ErrClient, ErrNonsense, ErrUnavailable, a
 // *DeniedError, or an error of the store.
 func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcome, error) {
-	if len(query["state"]) != 1 || len(query["code"])+len(query["error"]) != 1 {
+	if len(query["state"]) != 1 || len(query["code"])+len(query["error"]) != 1 || query.Get("code")+query.Get("error") == "" {
 		return nil, ErrCallback
 	}
 	s, err := openState(f.Keys, query.Get("state"), f.Now())

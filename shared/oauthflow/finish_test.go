@@ -51,12 +51,12 @@ func FuzzCallbackQuery(f *testing.F) {
 		}
 		ours := len(q["state"]) == 1 && q["state"][0] == good
 		issued := len(q["iss"]) == 0 || slices.Equal(q["iss"], []string{Issuer})
-		may := ours && issued && len(q["code"]) == 1 && len(q["error"]) == 0
+		may := ours && issued && len(q["code"]) == 1 && q["code"][0] != "" && len(q["error"]) == 0
 		if n := google.exchanges.Load() - before; n != map[bool]int64{true: 1}[may] {
 			t.Errorf("%v: %d exchanges", q, n)
 		}
 		var denied *DeniedError
-		if isDenied := ours && issued && len(q["error"]) == 1 && len(q["code"]) == 0; errors.As(err, &denied) != isDenied {
+		if isDenied := ours && issued && len(q["error"]) == 1 && q["error"][0] != "" && len(q["code"]) == 0; errors.As(err, &denied) != isDenied {
 			t.Errorf("%v: %v", q, err)
 		}
 		if !may && denied == nil && !errors.Is(err, ErrCallback) && !errors.Is(err, ErrState) {
