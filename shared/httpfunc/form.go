@@ -79,8 +79,12 @@ func parseMultipart(r *http.Request) (*Form, error) {
 	}
 	form := &Form{Values: url.Values{}}
 	left := int64(maxFields)
+	tooLarge := r.ContentLength > maxRequest // if only behind the end of the multipart, which nobody reads
 	for {
 		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) && tooLarge {
+			return nil, &http.MaxBytesError{Limit: maxRequest}
+		}
 		if errors.Is(err, io.EOF) {
 			return form, nil
 		}
@@ -88,7 +92,11 @@ func parseMultipart(r *http.Request) (*Form, error) {
 			return nil, bodyError(err)
 		}
 		if part.FileName() != "" {
-			form.File = &File{Reader: fileReader{part}, Name: part.FileName(), Type: part.Header.Get("Content-Type")}
+			content := io.ReadCloser(part)
+			if tooLarge {
+				content = http.MaxBytesReader(nil, part, 0) // the fields are good for the form
+			}
+			form.File = &File{Reader: fileReader{content}, Name: part.FileName(), Type: part.Header.Get("Content-Type")}
 			return form, nil
 		}
 		b, err := io.ReadAll(io.LimitReader(part, left+1))

@@ -48,10 +48,6 @@ func (a *App) wrap(name string, next http.HandlerFunc) http.Handler {
 				Message: "This came from another website, so nothing was done.", Cause: err})
 			return
 		}
-		if r.ContentLength > maxRequest {
-			a.fail(w, r, &http.MaxBytesError{Limit: maxRequest})
-			return
-		}
 		next(w, r)
 	})
 }
