@@ -137,7 +137,7 @@ func (a *App) replyProblem(w http.ResponseWriter, r *http.Request, p problem, fo
 func (a *App) logProblem(r *http.Request, p problem, err error) {
 	logger := a.logger(r.Context())
 	switch {
-	case errors.Is(r.Context().Err(), context.Canceled):
+	case errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled):
 		logger.Info("request given up by its client", "status", p.status, "error", describe(err))
 	case p.status >= 500:
 		logger.Error("request failed", "status", p.status, "error", describe(err))
