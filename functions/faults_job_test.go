@@ -38,7 +38,7 @@ func newJobWorld(t *testing.T, store tokenstore.Store, n int, work func(w *jobWo
 	t.Helper()
 	w := &jobWorld{world: newWorld(t, store, nil), done: map[string]int{}}
 	for i := range n {
-		g := &tokenstore.Grant{Subject: fmt.Sprintf("user%04d", i), Status: tokenstore.Active, RefreshToken: "1//0", AccessToken: "ya29.a0",
+		g := &tokenstore.Grant{Owner: fmt.Sprintf("user%04d", i), Status: tokenstore.Active, RefreshToken: "1//0", AccessToken: "ya29.a0",
 			Expiry: time.Now().Add(time.Hour), Jobs: []string{"faultjob"}}
 		if err := store.Put(t.Context(), g); err != nil {
 			t.Fatal(err)

@@ -124,13 +124,13 @@ func TestFaultStaleWriteNeverUndoesANewerOne(t *testing.T) {
 			}()
 			<-held
 			c.meanwhile(w, b.copy())
-			newer, err := w.store.Store.Get(t.Context(), before.Subject)
+			newer, err := w.store.Store.Get(t.Context(), before.Owner)
 			if errors.Is(err, tokenstore.ErrNotFound) != c.deleted || !c.deleted && err != nil {
 				t.Fatal(err)
 			}
 			close(open)
 			expect(t, <-stale, c.status)
-			now, err := w.store.Store.Get(t.Context(), before.Subject)
+			now, err := w.store.Store.Get(t.Context(), before.Owner)
 			if c.deleted {
 				if !errors.Is(err, tokenstore.ErrNotFound) {
 					t.Errorf("the deleted grant: %v, %v", now, err)

@@ -126,7 +126,7 @@ func (w *world) user(subject string, expiry time.Time, jobs ...string) http.Head
 	w.tb.Helper()
 	id, now := seal.NewID(), time.Now()
 	g := &tokenstore.Grant{
-		Subject: subject, Email: subject + "@example.com", Status: tokenstore.Active,
+		Owner: subject, Email: subject + "@example.com", Status: tokenstore.Active,
 		RefreshToken: "1//0gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 		AccessToken:  seal.Secret("ya29." + strings.Repeat("a", 200) + "-" + subject), Expiry: expiry, Created: now, Consented: now,
 		Scopes: []string{"openid", "https://www.googleapis.com/auth/userinfo.email", "https://www.googleapis.com/auth/gmail.labels",

@@ -80,10 +80,10 @@ func (a *App) accountAction(w http.ResponseWriter, r *http.Request, v *visitor) 
 	switch end.Done {
 	case "sign_out":
 		end.Text = "This browser is signed out, and so is every copy of its cookie."
-		err = a.flow.EndSession(r.Context(), v.grant.Subject, v.session.ID)
+		err = a.flow.EndSession(r.Context(), v.grant.Owner, v.session.ID)
 	case "sign_out_everywhere":
 		end.Text = "Every browser is signed out. What you permitted stays, for the background jobs that you turned on."
-		err = a.flow.EndSessions(r.Context(), v.grant.Subject)
+		err = a.flow.EndSessions(r.Context(), v.grant.Owner)
 	case "disconnect":
 		title = "You are disconnected"
 		end.Revoked, err = a.flow.Disconnect(r.Context(), v.grant)

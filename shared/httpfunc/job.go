@@ -77,7 +77,7 @@ func (a *App) jobPage(w http.ResponseWriter, r *http.Request, j *job) {
 		return
 	}
 	if r.Method == http.MethodPost {
-		if v.grant, err = a.setJob(r.Context(), v.grant.Subject, j.name, on); err != nil {
+		if v.grant, err = a.setJob(r.Context(), v.grant.Owner, j.name, on); err != nil {
 			a.failOnForm(w, r, err, j.view(!on), v.page(a))
 			return
 		}

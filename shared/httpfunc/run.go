@@ -122,7 +122,7 @@ func (rn *run) everyUser(ctx context.Context) error {
 				rn.user(context.WithoutCancel(ctx), g) // the caller may hang up: nobody asks for g again
 				return nil
 			})
-			after = g.Subject
+			after = g.Owner
 		}
 	}
 }
@@ -138,7 +138,7 @@ func (rn *run) resume(cursor string) string {
 // user runs the job for one user. Nothing that goes wrong here is anybody else's concern.
 func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
 	a := rn.app
-	logger := a.logger(ctx).With("job", rn.job.name, "subject", a.config.Keyset.Hash(g.Subject))
+	logger := a.logger(ctx).With("job", rn.job.name, "subject", a.config.Keyset.Hash(g.Owner))
 	if g.Reason == tokenstore.ReasonUnknownKey {
 		rn.failed.Add(1)
 		logger.Error("job failed for a user", "error", seal.ErrUnknownKey)
@@ -172,7 +172,7 @@ func (rn *run) protected(ctx context.Context, g *tokenstore.Grant) (err error) {
 			err = panicError(v)
 		}
 	}()
-	return rn.job.fn(rn.r.WithContext(ctx), g.Subject, rn.app.client(g))
+	return rn.job.fn(rn.r.WithContext(ctx), g.Owner, rn.app.client(g))
 }
 
 // panicError describes a panic. What it was raised with may hold a secret, so just its type is kept,

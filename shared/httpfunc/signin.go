@@ -114,7 +114,7 @@ func (a *App) finish(w http.ResponseWriter, r *http.Request, need func(scope str
 
 // openSession sets the cookie to the session that the flow opened.
 func (a *App) openSession(w http.ResponseWriter, s session.Session, out *oauthflow.Outcome) (session.Session, error) {
-	s = s.SignIn(out.Grant.Subject, out.Session, a.now())
+	s = s.SignIn(out.Grant.Owner, out.Session, a.now())
 	s.Refused = out.Refused
 	return s, a.cookie.Write(w, s)
 }

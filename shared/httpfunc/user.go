@@ -27,7 +27,7 @@ func (a *App) visitor(r *http.Request) (*visitor, error) {
 	}
 	g, err := a.store.Get(r.Context(), v.session.Subject)
 	if err == nil && g.Reason == tokenstore.ReasonDamaged {
-		a.logger(r.Context()).Warn("stored grant is damaged: the user has to consent again", "subject", a.config.Keyset.Hash(g.Subject))
+		a.logger(r.Context()).Warn("stored grant is damaged: the user has to consent again", "subject", a.config.Keyset.Hash(g.Owner))
 	}
 	switch {
 	case errors.Is(err, tokenstore.ErrNotFound), err == nil && !g.HasSession(seal.HashID(v.session.ID)):
@@ -192,7 +192,7 @@ func (a *App) sendToGoogle(w http.ResponseWriter, r *http.Request, v *visitor, a
 	ask.Browser, ask.Refused = s.Browser, v.refused
 	if v.grant != nil {
 		if ask.LoginHint = v.grant.Email; ask.LoginHint == "" {
-			ask.LoginHint = v.grant.Subject
+			ask.LoginHint = v.grant.Owner
 		}
 	}
 	url, err := a.flow.Begin(ask)

@@ -64,7 +64,7 @@ func (f *Flow) fresh(g *tokenstore.Grant) bool {
 // ErrClient, after which the stored grant is what it was; or an error of the store.
 func (f *Flow) Refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	from, g := g.AccessToken, g.Clone() // the refresh changes its copy, and may outlast the caller
-	result := f.refreshes.group.DoChan(g.Subject+" "+string(from), func() (any, error) {
+	result := f.refreshes.group.DoChan(g.Owner+" "+string(from), func() (any, error) {
 		if newer := f.refreshes.after(g); newer != nil && f.fresh(newer) {
 			return newer, nil
 		}
@@ -122,19 +122,19 @@ func (f *Flow) keep(ctx context.Context, g *tokenstore.Grant, t *tokens) (*token
 		}
 		err := f.Store.Put(ctx, g)
 		if err == nil {
-			f.Audit(ctx, "refreshed", g.Subject)
+			f.Audit(ctx, "refreshed", g.Owner)
 			return g, nil
 		}
 		if !errors.Is(err, tokenstore.ErrConflict) {
-			f.Audit(ctx, "refresh not stored", g.Subject, "error", err)
+			f.Audit(ctx, "refresh not stored", g.Owner, "error", err)
 			return g, nil
 		}
-		newer, err := f.Store.Get(ctx, g.Subject)
+		newer, err := f.Store.Get(ctx, g.Owner)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
 			return nil, &ConsentError{}
 		case err != nil:
-			f.Audit(ctx, "refresh not stored", g.Subject, "error", err)
+			f.Audit(ctx, "refresh not stored", g.Owner, "error", err)
 			return g, nil
 		case f.fresh(newer) && newer.AccessToken != replaced: // which an API may have refused before its expiry
 			return newer, nil
@@ -153,7 +153,7 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 		reason = tokenstore.ReasonExpired
 	}
 	var other *tokenstore.Grant
-	_, err := tokenstore.Update(ctx, f.Store, g.Subject, func(now *tokenstore.Grant) error {
+	_, err := tokenstore.Update(ctx, f.Store, g.Owner, func(now *tokenstore.Grant) error {
 		other = nil
 		if now.RefreshToken != g.RefreshToken {
 			other = now
@@ -170,9 +170,9 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 	case other != nil:
 		return f.refresh(ctx, other)
 	case err == nil && reason == tokenstore.ReasonRevoked:
-		f.Audit(ctx, "consent withdrawn", g.Subject)
+		f.Audit(ctx, "consent withdrawn", g.Owner)
 	case err == nil:
-		f.Audit(ctx, "consent needed", g.Subject, "reason", reason)
+		f.Audit(ctx, "consent needed", g.Owner, "reason", reason)
 	case !errors.Is(err, errUnchanged) && !errors.Is(err, tokenstore.ErrNotFound):
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 func (r *refreshes) after(g *tokenstore.Grant) *tokenstore.Grant {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if last, ok := r.recent[g.Subject]; ok && last.from == g.AccessToken {
+	if last, ok := r.recent[g.Owner]; ok && last.from == g.AccessToken {
 		return last.grant.Clone()
 	}
 	return nil
@@ -199,5 +199,5 @@ func (r *refreshes) remember(from seal.Secret, g *tokenstore.Grant, now time.Tim
 		maps.DeleteFunc(r.recent, func(_ string, last refreshed) bool { return now.Sub(last.at) > recentFor })
 		r.swept = now
 	}
-	r.recent[g.Subject] = refreshed{from, g.Clone(), now}
+	r.recent[g.Owner] = refreshed{from, g.Clone(), now}
 }

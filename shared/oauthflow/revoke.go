@@ -15,10 +15,10 @@ import (
 // where Google does not confirm; revoked says whether Google did.
 func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (revoked bool, err error) {
 	revokeErr := f.revoke(ctx, g)
-	if err := f.Store.Delete(ctx, g.Subject); err != nil {
+	if err := f.Store.Delete(ctx, g); err != nil {
 		return revokeErr == nil, err
 	}
-	f.Audit(ctx, "disconnected", g.Subject, "revoked", revokeErr == nil)
+	f.Audit(ctx, "disconnected", g.Owner, "revoked", revokeErr == nil)
 	return revokeErr == nil, nil
 }
 

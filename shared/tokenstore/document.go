@@ -12,7 +12,7 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// The purposes that the sealed fields are bound to, beside their subject.
+// The purposes that the sealed fields are bound to, beside their owner.
 const (
 	refreshTokenPurpose = "grant.refresh_token"
 	accessTokenPurpose  = "grant.access_token"
@@ -31,7 +31,7 @@ func encode(keyset *seal.Keyset, g *Grant) (map[string]*pb.Value, error) {
 		if token.token == "" {
 			continue
 		}
-		sealed, err := keyset.Seal(token.purpose, g.Subject, []byte(token.token))
+		sealed, err := keyset.Seal(token.purpose, g.Owner, []byte(token.token))
 		if err != nil {
 			return nil, fmt.Errorf("tokenstore: %w", err)
 		}
@@ -85,14 +85,14 @@ func sessionValue(s Session) *pb.Value {
 
 // decode returns the grant in a document. One that cannot be understood comes back as NeedsConsent
 // with ReasonDamaged and every field that can, so that a write of it loses nothing that is whole. The error is seal.ErrUnknownKey.
-func decode(keyset *seal.Keyset, subject string, doc *pb.Document) (*Grant, error) {
+func decode(keyset *seal.Keyset, owner string, doc *pb.Document) (*Grant, error) {
 	f := doc.GetFields()
 	var d decoder
 	g := &Grant{
-		Subject:       subject,
+		Owner:         owner,
 		Email:         d.text(f["email"]),
-		RefreshToken:  d.sealed(keyset, refreshTokenPurpose, subject, f["refresh_token"]),
-		AccessToken:   d.sealed(keyset, accessTokenPurpose, subject, f["access_token"]),
+		RefreshToken:  d.sealed(keyset, refreshTokenPurpose, owner, f["refresh_token"]),
+		AccessToken:   d.sealed(keyset, accessTokenPurpose, owner, f["access_token"]),
 		Expiry:        d.time(f["expiry"]),
 		Scopes:        d.texts(f["scopes"]),
 		Jobs:          d.texts(f["jobs"]),
@@ -179,10 +179,10 @@ func (d *decoder) session(v *pb.Value) (Session, bool) {
 	return s, s.Hash != ""
 }
 
-func (d *decoder) sealed(keyset *seal.Keyset, purpose, subject string, v *pb.Value) seal.Secret {
+func (d *decoder) sealed(keyset *seal.Keyset, purpose, owner string, v *pb.Value) seal.Secret {
 	switch v := v.GetValueType().(type) {
 	case *pb.Value_BytesValue:
-		token, err := keyset.Open(purpose, subject, v.BytesValue)
+		token, err := keyset.Open(purpose, owner, v.BytesValue)
 		if err == nil {
 			return seal.Secret(token)
 		}

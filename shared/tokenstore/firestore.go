@@ -10,13 +10,11 @@ import (
 	"time"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
-	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"functions.local/oauth/shared/seal"
 )
@@ -144,11 +142,7 @@ func (f *Firestore) Put(ctx context.Context, g *Grant) error {
 	if err != nil {
 		return err
 	}
-	over := overNothing
-	if !g.version.IsZero() {
-		over = &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: timestamppb.New(g.version)}}
-	}
-	version, err := f.commit(ctx, replace(f.name("grants", g.Subject), fields, over))
+	version, err := f.commit(ctx, replace(f.name("grants", g.Owner), fields, overVersion(g.version)))
 	if err != nil {
 		return err
 	}
@@ -157,9 +151,22 @@ func (f *Firestore) Put(ctx context.Context, g *Grant) error {
 }
 
 // Delete implements Store.
-func (f *Firestore) Delete(ctx context.Context, subject string) error {
-	_, err := f.commit(ctx, remove(f.name("grants", subject)))
-	return err
+func (f *Firestore) Delete(ctx context.Context, g *Grant) error {
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	name := f.name("grants", g.Owner)
+	w := remove(name)
+	w.CurrentDocument = overVersion(g.version)
+	if _, err := f.commit(ctx, w); !errors.Is(err, ErrConflict) {
+		return err
+	}
+	switch doc, err := f.read(ctx, name); {
+	case err != nil:
+		return err
+	case doc != nil:
+		return ErrConflict
+	}
+	return nil // it was gone already, or a first attempt's answer was lost
 }
 
 // name returns the full name of a document.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // callTimeout bounds each method of the Store, its retries included. A request that waits for
@@ -126,6 +127,14 @@ func (f *Firestore) commit(ctx context.Context, w *pb.Write) (updated time.Time,
 		}
 	}
 	return updated, err
+}
+
+// overVersion is the precondition that the stored document is this version, the zero one being none.
+func overVersion(version time.Time) *pb.Precondition {
+	if version.IsZero() {
+		return overNothing
+	}
+	return &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: timestamppb.New(version)}}
 }
 
 var overNothing = &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}

@@ -81,7 +81,7 @@ func TestDamagedDocument(t *testing.T) {
 	t.Run("a document of nothing but a job is found by the job", func(t *testing.T) {
 		tokenstoretest.RawPatch(t, addr, project, "grants/empty", `{"jobs": {"arrayValue": {"values": [{"stringValue": "lonely"}]}}}`)
 		page, err := f.ByJob(t.Context(), "lonely", "", 10)
-		if err != nil || len(page) != 1 || page[0].Subject != "empty" {
+		if err != nil || len(page) != 1 || page[0].Owner != "empty" {
 			t.Fatalf("ByJob = %v, %v", page, err)
 		}
 		wantDamaged(t, page[0])

@@ -15,12 +15,45 @@ import (
 
 // ByJob implements Store.
 func (f *Firestore) ByJob(ctx context.Context, job, after string, limit int) ([]*Grant, error) {
+	page, err := f.query(ctx, f.jobQuery(job, after, limit))
+	for _, g := range page {
+		if g.Reason == ReasonUnknownKey {
+			g.Jobs = []string{job}
+		}
+	}
+	return page, err
+}
+
+// ByGoogle implements Store.
+func (f *Firestore) ByGoogle(ctx context.Context, subject string) ([]*Grant, error) {
+	all, err := f.query(ctx, f.where("google", pb.StructuredQuery_FieldFilter_EQUAL, subject))
+	if err != nil {
+		return nil, err
+	}
+	own, err := f.Get(ctx, subject)
+	switch {
+	case errors.Is(err, seal.ErrUnknownKey):
+		own = unknownKey(subject)
+	case errors.Is(err, ErrNotFound):
+		return all, nil
+	case err != nil:
+		return nil, err
+	}
+	return append(all, own), nil
+}
+
+func unknownKey(owner string) *Grant {
+	return &Grant{Owner: owner, Status: NeedsConsent, Reason: ReasonUnknownKey}
+}
+
+// query returns the grants that q finds. Those with an unknown key are stand-ins.
+func (f *Firestore) query(ctx context.Context, q *pb.StructuredQuery) ([]*Grant, error) {
 	var docs []*pb.Document
 	err := f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
 		docs = nil
 		stream, err := client.RunQuery(ctx, &pb.RunQueryRequest{
 			Parent:    f.database + "/documents",
-			QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: f.jobQuery(job, after, limit)},
+			QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: q},
 		})
 		if err != nil {
 			return err
@@ -40,42 +73,45 @@ func (f *Firestore) ByJob(ctx context.Context, job, after string, limit int) ([]
 	if err != nil {
 		return nil, err
 	}
-	var page []*Grant
+	var found []*Grant
 	for _, doc := range docs {
-		subject, ok := keyOf(path.Base(doc.GetName()))
+		owner, ok := keyOf(path.Base(doc.GetName()))
 		if !ok {
 			continue // a document that no Put wrote
 		}
-		g, err := decode(f.keyset, subject, doc)
+		g, err := decode(f.keyset, owner, doc)
 		switch {
 		case errors.Is(err, seal.ErrUnknownKey):
-			g = &Grant{Subject: subject, Jobs: []string{job}, Status: NeedsConsent, Reason: ReasonUnknownKey}
+			g = unknownKey(owner)
 		case err != nil:
 			return nil, err
 		}
-		page = append(page, g)
+		found = append(found, g)
 	}
-	return page, nil
+	return found, nil
+}
+
+// where finds the grants whose field compares so with a text.
+func (f *Firestore) where(field string, op pb.StructuredQuery_FieldFilter_Operator, text string) *pb.StructuredQuery {
+	return &pb.StructuredQuery{
+		From: []*pb.StructuredQuery_CollectionSelector{{CollectionId: f.prefix + "grants"}},
+		Where: &pb.StructuredQuery_Filter{FilterType: &pb.StructuredQuery_Filter_FieldFilter{
+			FieldFilter: &pb.StructuredQuery_FieldFilter{
+				Field: &pb.StructuredQuery_FieldReference{FieldPath: field}, Op: op, Value: textValue(text),
+			},
+		}},
+	}
 }
 
 // jobQuery needs no composite index: array-contains with the order of names is served by the
 // automatic index on the field.
 func (f *Firestore) jobQuery(job, after string, limit int) *pb.StructuredQuery {
-	q := &pb.StructuredQuery{
-		From: []*pb.StructuredQuery_CollectionSelector{{CollectionId: f.prefix + "grants"}},
-		Where: &pb.StructuredQuery_Filter{FilterType: &pb.StructuredQuery_Filter_FieldFilter{
-			FieldFilter: &pb.StructuredQuery_FieldFilter{
-				Field: &pb.StructuredQuery_FieldReference{FieldPath: "jobs"},
-				Op:    pb.StructuredQuery_FieldFilter_ARRAY_CONTAINS,
-				Value: textValue(job),
-			},
-		}},
-		OrderBy: []*pb.StructuredQuery_Order{{
-			Field:     &pb.StructuredQuery_FieldReference{FieldPath: "__name__"},
-			Direction: pb.StructuredQuery_ASCENDING,
-		}},
-		Limit: wrapperspb.Int32(int32(limit)),
-	}
+	q := f.where("jobs", pb.StructuredQuery_FieldFilter_ARRAY_CONTAINS, job)
+	q.OrderBy = []*pb.StructuredQuery_Order{{
+		Field:     &pb.StructuredQuery_FieldReference{FieldPath: "__name__"},
+		Direction: pb.StructuredQuery_ASCENDING,
+	}}
+	q.Limit = wrapperspb.Int32(int32(limit))
 	if after != "" {
 		name := &pb.Value{ValueType: &pb.Value_ReferenceValue{ReferenceValue: f.name("grants", after)}}
 		q.StartAt = &pb.Cursor{Values: []*pb.Value{name}} // not Before: behind it

@@ -103,8 +103,8 @@ func TestKeyRotation(t *testing.T) {
 		if !page[0].Usable() || !page[2].Usable() || standIn.Usable() {
 			t.Error("usable is what should not be, or the other way round")
 		}
-		if standIn.Subject != "bob" || standIn.Reason != tokenstore.ReasonUnknownKey {
-			t.Errorf("the stand-in of %s has the reason %q", standIn.Subject, standIn.Reason)
+		if standIn.Owner != "bob" || standIn.Reason != tokenstore.ReasonUnknownKey {
+			t.Errorf("the stand-in of %s has the reason %q", standIn.Owner, standIn.Reason)
 		}
 		if err := after.Put(t.Context(), standIn); !errors.Is(err, seal.ErrUnknownKey) {
 			t.Errorf("Put of the stand-in: %v", err)

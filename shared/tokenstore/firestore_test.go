@@ -118,7 +118,7 @@ func openFirestore(t testing.TB, addr, project string, keyset *seal.Keyset) *tok
 func put(t testing.TB, s tokenstore.Store, g *tokenstore.Grant) {
 	t.Helper()
 	if err := s.Put(t.Context(), g); err != nil {
-		t.Fatalf("Put(%q): %v", g.Subject, err)
+		t.Fatalf("Put(%q): %v", g.Owner, err)
 	}
 }
 
@@ -134,6 +134,6 @@ func get(t testing.TB, s tokenstore.Store, subject string) *tokenstore.Grant {
 func wantDamaged(t testing.TB, g *tokenstore.Grant) {
 	t.Helper()
 	if g.Status != tokenstore.NeedsConsent || g.Reason != tokenstore.ReasonDamaged || g.Usable() {
-		t.Errorf("%s is %s (%s)", g.Subject, g.Status, g.Reason)
+		t.Errorf("%s is %s (%s)", g.Owner, g.Status, g.Reason)
 	}
 }

@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,18 +12,27 @@ import (
 
 // A Grant is what one user granted, and everything else that is kept of the user.
 type Grant struct {
-	Subject      string // the verified ID token's sub
-	Email        string // for people to read; never a key
+	Owner        string // the key: whoever proved who they are, a Google account's subject or an app's user
+	Google       string // the connected Google account's subject where Owner is not it; see Account
+	Email        string // of the Google account, for people to read; never a key
+	Domain       string // the account's Google Workspace domain (hd), or ""
+	Client       string // the OAuth client that the refresh token was given to
 	RefreshToken seal.Secret
 	AccessToken  seal.Secret
 	Expiry       time.Time // of the access token
 	Scopes       []string  // as the last token response named them, normalized
-	Sessions     []Session // oldest first, at most MaxSessions
-	Jobs         []string  // the background jobs that the user turned on
-	Status       Status
-	Reason       Reason    // why the status is NeedsConsent
-	Created      time.Time // first consent
-	Consented    time.Time // when the refresh token came
+	// Narrower says that a refresh named fewer scopes than the consent: the refresh token covers less
+	// than the user gave, and only prompt=consent brings one that covers all.
+	Narrower bool
+	Apart    Apart             // the permission that is kept apart
+	Sessions []Session         // oldest first, at most MaxSessions
+	Jobs     []string          // the background jobs that the user turned on
+	Zones    map[string]string // by job: the time zone that the user chose for it (IANA name)
+	Status   Status
+	Reason   Reason    // why the status is NeedsConsent
+	Created  time.Time // first consent
+	// Consented is when the consent was given that the stored scopes and refresh token rest on.
+	Consented time.Time
 	// RefreshExpiry is when Google ends the refresh token: 7 days for an app in Testing mode, or what
 	// the user chose [Google: time-based access]. Zero means never.
 	RefreshExpiry time.Time
@@ -30,10 +40,27 @@ type Grant struct {
 	version time.Time // Firestore's update time; zero for a grant that was never stored
 }
 
+// Apart is a permission that is given by itself, online and for an hour, so that what ends it ends
+// nothing else.
+type Apart struct {
+	Token  seal.Secret
+	Expiry time.Time
+	Scopes []string // what was given; they outlive the token
+}
+
 // A Session is one browser's sign-in.
 type Session struct {
-	Hash  string // of the session id
-	Start time.Time
+	Hash    string // of the session id
+	Start   time.Time
+	Browser string // browser and system in words, or ""
+}
+
+// Account returns the subject of the Google account that the grant is for.
+func (g *Grant) Account() string {
+	if g.Google != "" {
+		return g.Google
+	}
+	return g.Owner
 }
 
 // MaxSessions is how many sessions a grant holds. One more ends the oldest.
@@ -103,14 +130,16 @@ func (g *Grant) Clone() *Grant {
 	c.Scopes = slices.Clone(g.Scopes)
 	c.Sessions = slices.Clone(g.Sessions)
 	c.Jobs = slices.Clone(g.Jobs)
+	c.Zones = maps.Clone(g.Zones)
+	c.Apart.Scopes = slices.Clone(g.Apart.Scopes)
 	return &c
 }
 
 // check returns why g cannot be stored, or nil: what Put takes, Get gives back as it was.
 func (g *Grant) check() error {
 	switch {
-	case g.Subject == "":
-		return errors.New("tokenstore: a grant without a subject")
+	case g.Owner == "":
+		return errors.New("tokenstore: a grant without an owner")
 	case g.Status != Active && g.Status != NeedsConsent:
 		return errors.New("tokenstore: a grant without a status")
 	case g.Status == Active && g.RefreshToken == "":

@@ -35,13 +35,13 @@ func NewMemory() *Memory {
 }
 
 // Get implements Store.
-func (m *Memory) Get(ctx context.Context, subject string) (*Grant, error) {
+func (m *Memory) Get(ctx context.Context, owner string) (*Grant, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	g, ok := m.grants[subject]
+	g, ok := m.grants[owner]
 	if !ok {
 		return nil, ErrNotFound
 	}
@@ -59,7 +59,7 @@ func (m *Memory) Put(ctx context.Context, g *Grant) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var stored time.Time
-	if old, ok := m.grants[g.Subject]; ok {
+	if old, ok := m.grants[g.Owner]; ok {
 		stored = old.version
 	}
 	if !g.version.Equal(stored) {
@@ -67,18 +67,21 @@ func (m *Memory) Put(ctx context.Context, g *Grant) error {
 	}
 	m.writes++
 	g.version = time.Unix(m.writes, 0)
-	m.grants[g.Subject] = g.Clone()
+	m.grants[g.Owner] = g.Clone()
 	return nil
 }
 
 // Delete implements Store.
-func (m *Memory) Delete(ctx context.Context, subject string) error {
+func (m *Memory) Delete(ctx context.Context, g *Grant) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.grants, subject)
+	if old, ok := m.grants[g.Owner]; ok && !old.version.Equal(g.version) {
+		return ErrConflict
+	}
+	delete(m.grants, g.Owner)
 	return nil
 }
 
@@ -112,15 +115,31 @@ func (m *Memory) ByJob(ctx context.Context, job, after string, limit int) ([]*Gr
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var page []*Grant
-	for _, subject := range slices.Sorted(maps.Keys(m.grants)) {
+	for _, owner := range slices.Sorted(maps.Keys(m.grants)) {
 		if len(page) == limit {
 			break
 		}
-		if g := m.grants[subject]; subject > after && g.HasJob(job) {
+		if g := m.grants[owner]; owner > after && g.HasJob(job) {
 			page = append(page, g.Clone())
 		}
 	}
 	return page, nil
+}
+
+// ByGoogle implements Store.
+func (m *Memory) ByGoogle(ctx context.Context, subject string) ([]*Grant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []*Grant
+	for _, owner := range slices.Sorted(maps.Keys(m.grants)) {
+		if g := m.grants[owner]; g.Account() == subject {
+			all = append(all, g.Clone())
+		}
+	}
+	return all, nil
 }
 
 // Cursor implements Store.

@@ -23,32 +23,37 @@ var (
 // seal.ErrUnknownKey where it opens a sealed value; none of them is ErrNotFound. What a Store
 // returns and takes is never shared with the caller. A Store is safe for concurrent use.
 type Store interface {
-	// Get returns the subject's grant, or ErrNotFound; never (nil, nil). A document that cannot be
+	// Get returns the owner's grant, or ErrNotFound; never (nil, nil). A document that cannot be
 	// understood comes back as a grant of this version with the status NeedsConsent and the reason
 	// ReasonDamaged, so that the next sign-in can replace it.
-	Get(ctx context.Context, subject string) (*Grant, error)
+	Get(ctx context.Context, owner string) (*Grant, error)
 
 	// Put writes g over the version that g was read as (a new grant: over nothing), and makes g the
 	// written version. It returns ErrConflict, and writes nothing, if the stored version is another
 	// one or was deleted. ErrConflict may also mean that this very write was done and its answer was
-	// lost: read again. Put refuses a grant that Get could not give back: without a subject or a
+	// lost: read again. Put refuses a grant that Get could not give back: without an owner or a
 	// status, active without a refresh token, or with a session without a hash. Times are kept to the
 	// microsecond.
 	Put(ctx context.Context, g *Grant) error
 
-	// Delete removes the subject's grant. An absent one is no error.
-	Delete(ctx context.Context, subject string) error
+	// Delete removes g if the stored version is the one that g was read as, and returns ErrConflict,
+	// removing nothing, if it is another one. An absent grant is no error.
+	Delete(ctx context.Context, g *Grant) error
 
 	// UseOnce marks id as used and returns nil for the first caller and ErrUsed for every other. The
 	// mark may be forgotten after until.
 	UseOnce(ctx context.Context, id string, until time.Time) error
 
-	// ByJob returns up to limit grants that have the job turned on, in a fixed order of subjects,
-	// beginning behind the subject after ("" for the first page). Behind the last page comes an empty
+	// ByJob returns up to limit grants that have the job turned on, in a fixed order of owners,
+	// beginning behind the owner after ("" for the first page). Behind the last page comes an empty
 	// one. A damaged grant is in its page as Get returns it. A grant with an unknown key does not stop
-	// the others: in its place is a stand-in with its subject, the job, the status NeedsConsent and
+	// the others: in its place is a stand-in with its owner, the job, the status NeedsConsent and
 	// ReasonUnknownKey, which Put refuses.
 	ByJob(ctx context.Context, job, after string, limit int) ([]*Grant, error)
+
+	// ByGoogle returns every grant of the Google account with this subject: its own, and those of app
+	// users who connected it, usable or not. A grant with an unknown key comes as ByJob has it.
+	ByGoogle(ctx context.Context, subject string) ([]*Grant, error)
 
 	// Cursor returns what SetCursor stored last for the job, or "".
 	Cursor(ctx context.Context, job string) (string, error)

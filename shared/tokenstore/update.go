@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Update reads the subject's grant, lets change alter it and puts it back. When it loses a race it
+// Update reads owner's grant, lets change alter it and puts it back. When it loses a race it
 // reads again and has the change made again, until ctx ends. An error of change ends it with nothing
 // written. It returns the grant as written, or ErrNotFound.
-func Update(ctx context.Context, s Store, subject string, change func(*Grant) error) (*Grant, error) {
-	return update(ctx, s, subject, nil, change)
+func Update(ctx context.Context, s Store, owner string, change func(*Grant) error) (*Grant, error) {
+	return update(ctx, s, owner, nil, change)
 }
 
 // Upsert is Update that begins with an empty grant where there is none.
-func Upsert(ctx context.Context, s Store, subject string, change func(*Grant) error) (*Grant, error) {
-	return update(ctx, s, subject, func() *Grant { return &Grant{Subject: subject} }, change)
+func Upsert(ctx context.Context, s Store, owner string, change func(*Grant) error) (*Grant, error) {
+	return update(ctx, s, owner, func() *Grant { return &Grant{Owner: owner} }, change)
 }
 
-func update(ctx context.Context, s Store, subject string, absent func() *Grant, change func(*Grant) error) (*Grant, error) {
+func update(ctx context.Context, s Store, owner string, absent func() *Grant, change func(*Grant) error) (*Grant, error) {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
-		g, err := s.Get(ctx, subject)
+		g, err := s.Get(ctx, owner)
 		if errors.Is(err, ErrNotFound) && absent != nil {
 			g, err = absent(), nil
 		}

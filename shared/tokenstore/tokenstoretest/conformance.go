@@ -56,7 +56,7 @@ var epoch = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 // Full returns a new grant with every field set.
 func Full(subject string) *tokenstore.Grant {
 	return &tokenstore.Grant{
-		Subject:       subject,
+		Owner:         subject,
 		Email:         subject + "@example.com",
 		RefreshToken:  "1//refresh",
 		AccessToken:   "ya29.access",
@@ -90,7 +90,7 @@ func roundTrip(t *testing.T, s tokenstore.Store) {
 }
 
 func emptyFields(t *testing.T, s tokenstore.Store) {
-	bare := &tokenstore.Grant{Subject: "alice", Status: tokenstore.NeedsConsent}
+	bare := &tokenstore.Grant{Owner: "alice", Status: tokenstore.NeedsConsent}
 	put(t, s, bare.Clone())
 	wantStored(t, s, bare)
 }
@@ -101,7 +101,7 @@ func emptiedFields(t *testing.T, s tokenstore.Store) {
 	g.Expiry, g.Created, g.Consented, g.RefreshExpiry = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	g.Status, g.Reason = tokenstore.NeedsConsent, ""
 	put(t, s, g)
-	wantStored(t, s, &tokenstore.Grant{Subject: "alice", Status: tokenstore.NeedsConsent})
+	wantStored(t, s, &tokenstore.Grant{Owner: "alice", Status: tokenstore.NeedsConsent})
 }
 
 func putTwice(t *testing.T, s tokenstore.Store) {
@@ -171,7 +171,7 @@ func deleteTwice(t *testing.T, s tokenstore.Store) {
 
 func refused(t *testing.T, s tokenstore.Store) {
 	for name, spoil := range map[string]func(*tokenstore.Grant){
-		"no subject":                  func(g *tokenstore.Grant) { g.Subject = "" },
+		"no subject":                  func(g *tokenstore.Grant) { g.Owner = "" },
 		"no status":                   func(g *tokenstore.Grant) { g.Status = "" },
 		"active, no refresh token":    func(g *tokenstore.Grant) { g.RefreshToken = "" },
 		"a session without a hash":    func(g *tokenstore.Grant) { g.Sessions[0].Hash = "" },
@@ -336,7 +336,7 @@ func byJobPages(t *testing.T, s tokenstore.Store) {
 				t.Fatalf("a page of %d after %v", len(page), order)
 			}
 			for _, g := range page {
-				order = append(order, g.Subject)
+				order = append(order, g.Owner)
 			}
 			after = order[len(order)-1]
 		}
@@ -427,7 +427,7 @@ func oddCharacters(t *testing.T, s tokenstore.Store) {
 		if len(page) == 0 {
 			break
 		}
-		after = page[0].Subject
+		after = page[0].Owner
 		seen[after] = true
 	}
 	if len(seen) != len(odd) {
@@ -452,7 +452,7 @@ func large(t *testing.T, s tokenstore.Store) {
 	}
 	put(t, s, g.Clone())
 	wantStored(t, s, g)
-	if n := len(get(t, s, g.Subject).Sessions); n != tokenstore.MaxSessions {
+	if n := len(get(t, s, g.Owner).Sessions); n != tokenstore.MaxSessions {
 		t.Errorf("%d sessions", n)
 	}
 }

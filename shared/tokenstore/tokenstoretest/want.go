@@ -14,7 +14,7 @@ import (
 func put(t *testing.T, s tokenstore.Store, g *tokenstore.Grant) *tokenstore.Grant {
 	t.Helper()
 	if err := s.Put(t.Context(), g); err != nil {
-		t.Fatalf("Put(%q): %v", g.Subject, err)
+		t.Fatalf("Put(%q): %v", g.Owner, err)
 	}
 	return g
 }
@@ -37,7 +37,7 @@ func remove(t *testing.T, s tokenstore.Store, subject string) {
 
 func wantStored(t *testing.T, s tokenstore.Store, want *tokenstore.Grant) {
 	t.Helper()
-	wantSame(t, get(t, s, want.Subject), want)
+	wantSame(t, get(t, s, want.Owner), want)
 }
 
 // wantSame compares the exported fields; an empty list is as good as none.
@@ -81,7 +81,7 @@ func wantSubjects(t *testing.T, s tokenstore.Store, job, after string, want ...s
 	}
 	var got []string
 	for _, g := range page {
-		got = append(got, g.Subject)
+		got = append(got, g.Owner)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("ByJob(%s, after %q) = %v, want %v", job, after, got, want)
