@@ -133,7 +133,7 @@ func TestDailyEventForManyUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := tokenstore.OpenFirestore(t.Context(), tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
+	store, err := tokenstore.OpenFirestore(tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,7 @@ func newFirestoreWorld(t testing.TB, addr, project string) *world {
 // openStore returns a store with a Firestore client of its own, as each process has one.
 func openStore(t testing.TB, addr, project string, keys *seal.Keyset) *tokenstore.Firestore {
 	t.Helper()
-	store, err := tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
+	store, err := tokenstore.OpenFirestore(tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
 	if err != nil {
 		t.Fatal(err)
 	}

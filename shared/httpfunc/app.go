@@ -1,7 +1,6 @@
 package httpfunc
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"maps"
@@ -58,7 +57,7 @@ func New(o Options) (*App, error) {
 	case c.Memory:
 		a.store = tokenstore.NewMemory()
 	default:
-		a.store, err = tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{
+		a.store, err = tokenstore.OpenFirestore(tokenstore.FirestoreConfig{
 			Project: c.Project, Database: c.Database, Emulator: c.Emulator, Prefix: c.Prefix, Keyset: c.Keyset,
 		})
 		if err != nil {

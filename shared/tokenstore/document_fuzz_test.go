@@ -40,9 +40,9 @@ func FuzzDocument(f *testing.F) {
 		}
 		f.Add("alice", b)
 	}
-	f.Fuzz(func(t *testing.T, subject string, b []byte) {
+	f.Fuzz(func(t *testing.T, owner string, b []byte) {
 		doc := &pb.Document{}
-		if proto.Unmarshal(b, doc) != nil || subject == "" {
+		if proto.Unmarshal(b, doc) != nil || owner == "" {
 			return
 		}
 		for name, purpose := range tokens {
@@ -50,11 +50,11 @@ func FuzzDocument(f *testing.F) {
 			if !ok || !bytes.HasPrefix(v.BytesValue, []byte("seal:")) {
 				continue
 			}
-			if v.BytesValue, err = keyset.Seal(purpose, subject, v.BytesValue[len("seal:"):]); err != nil {
+			if v.BytesValue, err = keyset.Seal(purpose, owner, v.BytesValue[len("seal:"):]); err != nil {
 				t.Fatal(err)
 			}
 		}
-		g, err := decode(keyset, subject, doc)
+		g, err := decode(keyset, owner, doc)
 		switch {
 		case errors.Is(err, seal.ErrUnknownKey):
 			return
@@ -69,7 +69,7 @@ func FuzzDocument(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := decode(keyset, subject, &pb.Document{Fields: fields, UpdateTime: doc.UpdateTime})
+		again, err := decode(keyset, owner, &pb.Document{Fields: fields, UpdateTime: doc.UpdateTime})
 		if err != nil || !reflect.DeepEqual(g, again) {
 			t.Errorf("%+v is stored as %+v, %v", g, again, err)
 		}

@@ -108,7 +108,7 @@ func TestLostReply(t *testing.T) {
 	})
 
 	t.Run("of a delete is a success", func(t *testing.T) {
-		f, err := of(t, 0, func(f *tokenstore.Firestore) error { return f.Delete(t.Context(), "alice") })
+		f, err := of(t, 1, func(f *tokenstore.Firestore) error { return f.Delete(t.Context(), get(t, f, "alice")) })
 		if err != nil {
 			t.Error(err)
 		}
@@ -125,9 +125,10 @@ func wantUnavailable(t *testing.T, s tokenstore.Store) {
 	for method, call := range map[string]func() error{
 		"Get":       func() error { _, err := s.Get(t.Context(), "alice"); return err },
 		"Put":       func() error { return s.Put(t.Context(), tokenstoretest.Full("bob")) },
-		"Delete":    func() error { return s.Delete(t.Context(), "nobody") },
+		"Delete":    func() error { return s.Delete(t.Context(), &tokenstore.Grant{Owner: "nobody"}) },
 		"UseOnce":   func() error { return s.UseOnce(t.Context(), "id", time.Now()) },
 		"ByJob":     func() error { _, err := s.ByJob(t.Context(), "weekly", "", 1); return err },
+		"ByGoogle":  func() error { _, err := s.ByGoogle(t.Context(), "1234"); return err },
 		"Cursor":    func() error { _, err := s.Cursor(t.Context(), "weekly"); return err },
 		"SetCursor": func() error { return s.SetCursor(t.Context(), "weekly", "alice") },
 	} {
