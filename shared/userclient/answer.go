@@ -36,26 +36,20 @@ func checkAnswer(r *http.Request, res *http.Response) (*http.Response, error) {
 		return res, nil
 	}
 	const maxSpace = 1024
-	var first [1]byte
-	for range maxSpace {
-		_, err := io.ReadFull(res.Body, first[:])
-		switch {
-		case err != nil:
-			res.Body.Close()
-			if errors.Is(err, io.EOF) {
-				err = fmt.Errorf("%w: a success that is empty", ErrBadAnswer)
-			}
-			return nil, err
-		case first[0] == '{':
-			res.Body = readCloser{io.MultiReader(bytes.NewReader(first[:]), res.Body), res.Body}
-			return res, nil
-		case !strings.ContainsRune(" \t\r\n", rune(first[0])):
-			res.Body.Close()
-			return nil, fmt.Errorf("%w: a success that is no JSON object", ErrBadAnswer)
-		}
+	first := []byte{' '}
+	var err error
+	for n := 0; n < maxSpace && err == nil && strings.Contains(" \t\r\n", string(first)); n++ {
+		_, err = io.ReadFull(res.Body, first)
+	}
+	if err == nil && first[0] == '{' {
+		res.Body = readCloser{io.MultiReader(bytes.NewReader(first), res.Body), res.Body}
+		return res, nil
 	}
 	res.Body.Close()
-	return nil, fmt.Errorf("%w: a success that begins with %d spaces", ErrBadAnswer, maxSpace)
+	if err == nil || errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: a success that holds no JSON object", ErrBadAnswer)
+	}
+	return nil, err
 }
 
 // holdsObject reports whether res has to hold a JSON object. Google's API clients ask for one by alt=json

@@ -143,7 +143,7 @@ func readAnswer(status int, header http.Header, body string, now time.Time) *Ref
 	case RateLimited:
 		r.readLimit(&b, now)
 	case APIDisabled, ProjectRefused:
-		r.activation = cmp.Or(b.metadata("activationUrl"), activationURL.FindString(b.Error.Message))
+		r.activation = activationURL.FindString(b.metadata("activationUrl") + " " + b.Error.Message)
 		r.API = apiName.FindString(cmp.Or(b.metadata("service"), r.activation))
 	}
 	k := kinds[r.Kind]
