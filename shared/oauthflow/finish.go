@@ -112,7 +112,7 @@ func (f *Flow) exchange(ctx context.Context, c *oauth2.Config, code, nonce strin
 	if err != nil {
 		return nil, identity{}, err
 	}
-	who, err := f.verifyIDToken(ctx, t.idToken, t.access, nonce)
+	who, err := f.verifyIDToken(ctx, t.idToken, t.access, expected{nonce: nonce})
 	return t, who, err
 }
 

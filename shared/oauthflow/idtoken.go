@@ -21,12 +21,21 @@ const clockSkew = 5 * time.Minute
 type identity struct {
 	subject string
 	email   string
+	domain  string // Google: hd, the Workspace domain, or ""
+}
+
+// expected is what an ID token of the token endpoint has to fit besides our client. Its zero value is for the
+// popup flow, whose tokens have no nonce.
+type expected struct {
+	nonce   string // of the redirect flow
+	device  bool   // azp may be another client: mobile apps have their own
+	subject string // of a refresh: whom the first token spoke of [OpenID Connect Core §12.2]
 }
 
 // verifyIDToken checks an ID token that came with access [OpenID Connect Core §3.1.3.7], and beyond
 // what go-oidc checks: azp, iat, nonce, at_hash and the length of sub. An empty nonce stands for the
 // popup flow, which sends none. It returns ErrIDToken or ErrUnavailable.
-func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret, nonce string) (identity, error) {
+func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret, want expected) (identity, error) {
 	refuse := func(why string) (identity, error) { return identity{}, fmt.Errorf("%w: %s", ErrIDToken, why) }
 	verifier, err := f.verifier(ctx, raw, f.ClientID)
 	if err != nil {
@@ -40,6 +49,7 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 		AuthorizedParty *string `json:"azp"`
 		AccessTokenHash *string `json:"at_hash"`
 		Email           string  `json:"email"`
+		Domain          string  `json:"hd"`
 	}
 	if err := token.Claims(&claims); err != nil {
 		return refuse("claims")
@@ -48,18 +58,20 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 	switch {
 	case len(token.Audience) != 1:
 		return refuse("several audiences")
-	case claims.AuthorizedParty != nil && *claims.AuthorizedParty != f.ClientID:
+	case !want.device && claims.AuthorizedParty != nil && *claims.AuthorizedParty != f.ClientID:
 		return refuse("azp")
 	case token.IssuedAt.IsZero() || age < -clockSkew || age > clockSkew:
 		return refuse("iat")
-	case nonce != "" && token.Nonce != nonce:
+	case want.nonce != "" && token.Nonce != want.nonce:
 		return refuse("nonce")
 	case claims.AccessTokenHash != nil && *claims.AccessTokenHash != accessTokenHash(access):
 		return refuse("at_hash")
 	case len(token.Subject) < 1 || len(token.Subject) > 255:
 		return refuse("sub")
+	case want.subject != "" && token.Subject != want.subject:
+		return refuse("another subject")
 	}
-	return identity{subject: token.Subject, email: claims.Email}, nil
+	return identity{token.Subject, claims.Email, claims.Domain}, nil
 }
 
 // accessTokenHash is at_hash for RS256 [OpenID Connect Core §3.1.3.6].

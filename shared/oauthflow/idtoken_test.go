@@ -50,11 +50,11 @@ func FuzzIDTokenClaims(f *testing.F) {
 	} {
 		f.Add([]byte(strings.Replace(good, change[0], change[1], 1)))
 	}
-	if _, err := flow.verifyIDToken(f.Context(), sign([]byte(good)), "at", "n"); err != nil {
+	if _, err := flow.verifyIDToken(f.Context(), sign([]byte(good)), "at", expected{nonce: "n"}); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		who, err := flow.verifyIDToken(t.Context(), sign(payload), "at", "n")
+		who, err := flow.verifyIDToken(t.Context(), sign(payload), "at", expected{nonce: "n"})
 		if err != nil {
 			if !errors.Is(err, ErrIDToken) || who != (identity{}) {
 				t.Fatalf("%+v, %v", who, err)
