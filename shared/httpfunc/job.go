@@ -124,13 +124,13 @@ func (a *App) authorizeRun(r *http.Request, name string) error {
 	if !strings.EqualFold(scheme, "Bearer") || a.config.SchedulerAccount == "" {
 		return refuse(nil)
 	}
-	email, err := a.flow.VerifyService(r.Context(), strings.TrimSpace(token), a.URL(name))
+	who, err := a.flow.VerifyBearer(r.Context(), strings.TrimSpace(token), a.URL(name))
 	switch {
-	case errors.Is(err, oauthflow.ErrIDToken):
+	case errors.Is(err, oauthflow.ErrBearer):
 		return refuse(err)
 	case err != nil:
 		return err
-	case email != a.config.SchedulerAccount:
+	case who.Service != a.config.SchedulerAccount:
 		return refuse(errors.New("another service account"))
 	}
 	return nil

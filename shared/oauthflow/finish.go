@@ -103,7 +103,7 @@ func (f *Flow) again(s *state, hint string) (*Outcome, error) {
 // exchange redeems a code and verifies the ID token that comes with the tokens. Google's keys are
 // fetched at the same time as the tokens.
 func (f *Flow) exchange(ctx context.Context, c *oauth2.Config, code, nonce string, options ...oauth2.AuthCodeOption) (*tokens, identity, error) {
-	go f.keys.find(ctx, "")
+	go f.keys.get(ctx, nil)
 	t, err := f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) { return c.Exchange(ctx, code, options...) })
 	var refused *refusal
 	if errors.As(err, &refused) {

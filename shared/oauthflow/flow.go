@@ -34,6 +34,8 @@ type Config struct {
 	Keys         *seal.Keyset
 	Store        tokenstore.Store
 	Transport    http.RoundTripper
+	AuthIssuer   string   // of the ID tokens of an app's own users, or ""
+	AuthAudience string   // of those tokens
 	GoogleBase   *url.URL // scheme and host of the consent page, where not Google's
 	Now          func() time.Time
 	// Audit is told what happened to a grant: the event, the subject and further pairs for a log line.
@@ -45,7 +47,8 @@ type Flow struct {
 	Config
 	oauth     oauth2.Config
 	client    *http.Client
-	keys      *googleKeys
+	keys      *issuerKeys // Google's
+	appKeys   *issuerKeys // AuthIssuer's, where that is not Google
 	refreshes refreshes
 }
 
@@ -61,9 +64,10 @@ func New(c Config) *Flow {
 		return http.ErrUseLastResponse
 	}}
 	return &Flow{
-		Config: c,
-		client: client,
-		keys:   &googleKeys{client: client, now: c.Now},
+		Config:  c,
+		client:  client,
+		keys:    &issuerKeys{issuer: Issuer, url: keysURL, client: client, now: c.Now},
+		appKeys: &issuerKeys{issuer: c.AuthIssuer, client: client, now: c.Now},
 		oauth: oauth2.Config{
 			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), RedirectURL: c.RedirectURI,
 			Endpoint: oauth2.Endpoint{AuthURL: auth, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},

@@ -1,44 +1,19 @@
 package oauthflow
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
-	"time"
 )
-
-// signer returns a flow that trusts one key, and what signs a payload with it.
-func signer(t testing.TB) (*Flow, func(payload []byte) string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newFlow(t, answers{500, ""})
-	f.keys.byID, f.keys.expiry = map[string]crypto.PublicKey{"k": &key.PublicKey}, noon.Add(time.Hour)
-	return f, func(payload []byte) string {
-		input := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
-		sum := sha256.Sum256([]byte(input))
-		signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return input + "." + base64.RawURLEncoding.EncodeToString(signature)
-	}
-}
 
 // FuzzIDTokenClaims signs claims as Google would and checks by a second reading whether they had to be
 // refused.
 func FuzzIDTokenClaims(f *testing.F) {
-	flow, sign := signer(f)
+	flow, _ := newIssuers(f)
+	google := signingKey{"g", rsaKey()}
 	good := fmt.Sprintf(`{"iss":"https://accounts.google.com","aud":"client-1","azp":"client-1","sub":"1","iat":%d,"exp":%d,"nonce":"n","at_hash":"%s","email":"a@example.com"}`,
 		noon.Unix(), noon.Unix()+3600, accessTokenHash("at"))
 	f.Add([]byte(good))
@@ -50,11 +25,11 @@ func FuzzIDTokenClaims(f *testing.F) {
 	} {
 		f.Add([]byte(strings.Replace(good, change[0], change[1], 1)))
 	}
-	if _, err := flow.verifyIDToken(f.Context(), sign([]byte(good)), "at", expected{nonce: "n"}); err != nil {
+	if _, err := flow.verifyIDToken(f.Context(), google.sign(f, []byte(good)), "at", expected{nonce: "n"}); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		who, err := flow.verifyIDToken(t.Context(), sign(payload), "at", expected{nonce: "n"})
+		who, err := flow.verifyIDToken(t.Context(), google.sign(t, payload), "at", expected{nonce: "n"})
 		if err != nil {
 			if !errors.Is(err, ErrIDToken) || who != (identity{}) {
 				t.Fatalf("%+v, %v", who, err)
