@@ -1,51 +1,117 @@
 package oauthflow
 
 import (
+	"slices"
+	"strings"
+
 	"golang.org/x/oauth2"
 
 	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore"
 )
 
-// A Request is what a user is to be asked.
+// A Request is what a user is to be asked. Either Browser or Owner is set.
 type Request struct {
-	Browser       string   // the browser's id
-	Scopes        []string // asked for, besides openid and email
-	ReturnTo      string   // local path to come back to
-	LoginHint     string   // the signed-in account's email address or subject, or ""
-	SelectAccount bool     // have the user choose the account
-	Refused       bool     // Google refused a call for want of a scope, though none of Scopes was missing
+	Browser       string            // the browser's id
+	Owner         string            // an app's user, who comes back to a page of Config.FrontEnds
+	Grant         *tokenstore.Grant // of who asks, or nil
+	Scopes        []string          // asked for, besides openid and email
+	ReturnTo      string            // where to come back to: a local path, or a page of Config.FrontEnds
+	SelectAccount bool              // have the user choose the account
+	IdentityOnly  bool              // ask for openid and email and nothing else
+	Insufficient  bool              // Google refused a call for want of a scope, though none of Scopes was missing
+	Renew         bool              // have Google give a new refresh token: ConsentError.Renew
 }
 
 // Begin returns the URL of Google's consent page for a new flow.
+//
+// A permission that is kept apart is asked for alone, and only for a grant that is usable; for anybody else this
+// is a sign-in, after which it can be asked for.
 func (f *Flow) Begin(r Request) (string, error) {
-	return f.consentURL(&state{Scopes: r.Scopes, ReturnTo: r.ReturnTo, Browser: seal.HashID(r.Browser), Refused: r.Refused}, r.LoginHint, r.SelectAccount)
+	s := &state{ReturnTo: r.ReturnTo, SelectAccount: r.SelectAccount, IdentityOnly: r.IdentityOnly, Insufficient: r.Insufficient}
+	if r.Owner != "" {
+		s.Owner = seal.HashID(r.Owner)
+	} else {
+		s.Browser = seal.HashID(r.Browser)
+	}
+	if !r.IdentityOnly {
+		s.Scopes = without(r.Scopes, f.Apart...)
+	}
+	g, hint := r.Grant, ""
+	if r.SelectAccount {
+		g = nil
+	}
+	if g != nil {
+		hint = f.hint(g)
+	}
+	switch {
+	case len(r.Scopes) > 0 && len(s.Scopes) == 0 && !r.IdentityOnly && g != nil && f.usable(g):
+		s.Apart, s.Scopes = true, r.Scopes
+	case g != nil:
+		s.Consent = r.Renew || g.Narrower
+		if len(g.Apart.Scopes) > 0 || r.Renew && len(f.Apart) > 0 {
+			s.exact(g)
+		}
+	default:
+		s.Consent, s.Exact = r.Renew, r.Renew && len(f.Apart) > 0
+	}
+	return f.consentURL(s, hint)
 }
+
+// exact has s name what the grant holds in place of including it.
+func (s *state) exact(g *tokenstore.Grant) {
+	s.Exact = true
+	if !s.IdentityOnly {
+		s.Held = without(permissions(g.Scopes), s.Scopes...)
+	}
+}
+
+// hint returns a login_hint for the grant's Google account: its email address or subject, or "".
+func (f *Flow) hint(g *tokenstore.Grant) string {
+	if g.Email != "" || isApp(g.Owner) {
+		return g.Email
+	}
+	return g.Account()
+}
+
+// isApp reports whether an owner is an app's user and not a Google account.
+func isApp(owner string) bool { return strings.HasPrefix(owner, "app:") }
 
 // consentURL makes s a fresh attempt and returns its consent URL. prompt=consent is sent only where s
 // says so: each time uses up one of Google's 100 live refresh tokens per account and client.
-func (f *Flow) consentURL(s *state, hint string, selectAccount bool) (string, error) {
+func (f *Flow) consentURL(s *state, hint string) (string, error) {
 	s.Flow, s.Nonce, s.Verifier = seal.NewID(), seal.NewID(), oauth2.GenerateVerifier()
 	s.Issued = f.Now()
 	sealed, err := s.seal(f.Keys)
 	if err != nil {
 		return "", err
 	}
-	options := []oauth2.AuthCodeOption{
-		oauth2.AccessTypeOffline,
-		oauth2.S256ChallengeOption(s.Verifier),
-		oauth2.SetAuthURLParam("include_granted_scopes", "true"),
-		oauth2.SetAuthURLParam("nonce", s.Nonce),
+	options := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(s.Verifier), oauth2.SetAuthURLParam("nonce", s.Nonce)}
+	add := func(name, value string) { options = append(options, oauth2.SetAuthURLParam(name, value)) }
+	if s.Apart {
+		options = append(options, oauth2.AccessTypeOnline)
+	} else {
+		options = append(options, oauth2.AccessTypeOffline)
+		if !s.Exact {
+			add("include_granted_scopes", "true")
+		}
 	}
-	if hint != "" && !selectAccount {
-		options = append(options, oauth2.SetAuthURLParam("login_hint", hint))
+	var prompt []string
+	if hint != "" {
+		add("login_hint", hint)
+	} else if s.SelectAccount {
+		prompt = append(prompt, "select_account")
 	}
-	switch {
-	case s.Consent:
-		options = append(options, oauth2.SetAuthURLParam("prompt", "consent"))
-	case selectAccount:
-		options = append(options, oauth2.SetAuthURLParam("prompt", "select_account"))
+	if s.Consent {
+		prompt = append(prompt, "consent")
+	}
+	if len(prompt) > 0 {
+		add("prompt", strings.Join(prompt, " "))
+	}
+	if len(f.Domains) == 1 {
+		add("hd", f.Domains[0])
 	}
 	c := f.oauth
-	c.Scopes = append([]string{"openid", "email"}, s.Scopes...)
+	c.Scopes = slices.Concat([]string{"openid", "email"}, s.Scopes, s.Held)
 	return c.AuthCodeURL(sealed, options...), nil
 }

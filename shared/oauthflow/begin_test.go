@@ -6,37 +6,86 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"functions.local/oauth/shared/tokenstore"
+)
+
+const (
+	labels   = "https://www.googleapis.com/auth/gmail.labels"
+	drive    = "https://www.googleapis.com/auth/drive.file"
+	calendar = "https://www.googleapis.com/auth/calendar.events.owned"
+	cloud    = "https://www.googleapis.com/auth/cloud-platform.read-only"
 )
 
 // TestConsentURL pins the whole URL. What is random in it is taken out of the sealed state.
 func TestConsentURL(t *testing.T) {
-	const labels = "https://www.googleapis.com/auth/gmail.labels"
 	const first = "https://accounts.google.com/o/oauth2/v2/auth?access_type=offline&client_id=client-1" +
 		"&code_challenge=CHALLENGE&code_challenge_method=S256&include_granted_scopes=true&nonce=NONCE" +
 		"&redirect_uri=https%3A%2F%2Ffunctions.example%2Foauth2callback&response_type=code" +
 		"&scope=openid+email+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.labels&state=STATE"
-	f := newFlow(t, nil)
-	standIn := newFlow(t, nil)
-	standIn.Config.GoogleBase = &url.URL{Scheme: "http", Host: "127.0.0.1:9700"}
-	standIn = New(standIn.Config)
+	replaced := func(pairs ...string) string {
+		url := first
+		for i := 0; i < len(pairs); i += 2 {
+			if !strings.Contains(url, pairs[i]) {
+				t.Fatalf("%q is not in the URL", pairs[i])
+			}
+			url = strings.Replace(url, pairs[i], pairs[i+1], 1)
+		}
+		return url
+	}
+	const labelsOnly = "+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.labels"
+	const hint, hd, include = "&login_hint=ada%40example.com&nonce", "&hd=example.com&include", "&include_granted_scopes=true"
+	google := newFlow(t, nil)
+	with := func(change func(*Config)) *Flow {
+		c := newFlow(t, nil).Config
+		change(&c)
+		return New(c)
+	}
+	standIn := with(func(c *Config) { c.GoogleBase = &url.URL{Scheme: "http", Host: "127.0.0.1:9700"} })
+	oneDomain := with(func(c *Config) { c.Domains = []string{"example.com"} })
+	twoDomains := with(func(c *Config) { c.Domains = []string{"example.com", "example.org"} })
+	keptApart := with(func(c *Config) { c.Apart = []string{cloud} })
+	ada := func(change func(*tokenstore.Grant)) *tokenstore.Grant {
+		g := &tokenstore.Grant{Owner: "1", Email: "ada@example.com", RefreshToken: "r", Status: tokenstore.Active,
+			Scopes: parseScope("openid email " + drive)}
+		change(g)
+		return g
+	}
+	as := func(g *tokenstore.Grant) {}
 	for name, c := range map[string]struct {
 		flow    *Flow
 		request Request
 		want    string
 	}{
-		"of a newcomer":             {f, Request{Scopes: []string{labels}}, first},
-		"of somebody signed in":     {f, Request{Scopes: []string{labels}, LoginHint: "ada@example.com"}, strings.Replace(first, "&nonce", "&login_hint=ada%40example.com&nonce", 1)},
-		"for another account":       {f, Request{Scopes: []string{labels}, LoginHint: "ada@example.com", SelectAccount: true}, strings.Replace(first, "&redirect", "&prompt=select_account&redirect", 1)},
-		"for who one is":            {f, Request{}, strings.Replace(first, "+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fgmail.labels", "", 1)},
-		"of a stand-in":             {standIn, Request{Scopes: []string{labels}}, strings.Replace(first, "https://accounts.google.com", "http://127.0.0.1:9700", 1)},
-		"with a return_to, unseen":  {f, Request{Scopes: []string{labels}, ReturnTo: "/createfile?name=a", Browser: "b"}, first},
-		"with prompt=consent again": {f, Request{Scopes: []string{labels}, LoginHint: "consent"}, strings.Replace(strings.Replace(first, "&nonce", "&login_hint=consent&nonce", 1), "&redirect", "&prompt=consent&redirect", 1)},
+		"of a newcomer":                        {google, Request{Scopes: []string{labels}}, first},
+		"of somebody signed in":                {google, Request{Scopes: []string{labels}, Grant: ada(as)}, replaced("&nonce", hint)},
+		"of somebody without an email address": {google, Request{Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Email = "" })}, replaced("&nonce", "&login_hint=1&nonce")},
+		"of an app's user":                     {google, Request{Owner: "app:x:1", Scopes: []string{labels}}, first},
+		"of an app's user, connected before":   {google, Request{Owner: "app:x:1", Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Owner = "app:x:1" })}, replaced("&nonce", hint)},
+		"of an app's user, not connected":      {google, Request{Owner: "app:x:1", Scopes: []string{labels}, Grant: &tokenstore.Grant{Owner: "app:x:1"}}, first},
+		"for another account":                  {google, Request{Scopes: []string{labels}, Grant: ada(as), SelectAccount: true}, replaced("&redirect", "&prompt=select_account&redirect")},
+		"for another account, narrower before": {google, Request{Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Narrower = true }), SelectAccount: true}, replaced("&redirect", "&prompt=select_account&redirect")},
+		"for who one is":                       {google, Request{}, replaced(labelsOnly, "")},
+		"for identity only":                    {google, Request{Scopes: []string{labels}, IdentityOnly: true}, replaced(labelsOnly, "")},
+		"of a stand-in":                        {standIn, Request{Scopes: []string{labels}}, replaced("https://accounts.google.com", "http://127.0.0.1:9700")},
+		"with a return_to, unseen":             {google, Request{Scopes: []string{labels}, ReturnTo: "/createfile?name=a", Browser: "b"}, first},
+		"for a new refresh token":              {google, Request{Scopes: []string{labels}, Renew: true}, replaced("&redirect", "&prompt=consent&redirect")},
+		"with a refresh token that is narrower": {google, Request{Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Narrower = true })},
+			replaced("&nonce", hint, "&redirect", "&prompt=consent&redirect")},
+		"where one domain is let in":   {oneDomain, Request{Scopes: []string{labels}}, replaced("&include", hd)},
+		"where two domains are let in": {twoDomains, Request{Scopes: []string{labels}}, first},
+		"for what is kept apart": {keptApart, Request{Scopes: []string{cloud}, Grant: ada(as)},
+			replaced("offline", "online", include, "", "&nonce", hint, "gmail.labels", "cloud-platform.read-only")},
+		"for what is kept apart, not signed in": {keptApart, Request{Scopes: []string{cloud}}, replaced(labelsOnly, "")},
+		"for what is kept apart, consent withdrawn": {keptApart, Request{Scopes: []string{cloud}, Grant: ada(func(g *tokenstore.Grant) { g.Status = tokenstore.NeedsConsent })},
+			replaced(labelsOnly, "", "&nonce", hint)},
+		"after something was given apart": {keptApart, Request{Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Apart.Scopes = []string{cloud} })},
+			replaced(include, "", "&nonce", hint, labelsOnly, labelsOnly+"+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file")},
+		"for identity only after something was given apart": {keptApart, Request{IdentityOnly: true, Grant: ada(func(g *tokenstore.Grant) { g.Apart.Scopes = []string{cloud} })},
+			replaced(include, "", "&nonce", hint, labelsOnly, "")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.flow.Begin(c.request)
-			if c.request.LoginHint == "consent" {
-				got, err = c.flow.consentURL(&state{Scopes: c.request.Scopes, Browser: "b", Consent: true}, "consent", false)
-			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -3,7 +3,6 @@ package oauthflow
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"functions.local/oauth/shared/tokenstore"
 )
@@ -11,19 +10,25 @@ import (
 var (
 	// ErrCallback means that the parameters of a callback are not what Google sends.
 	ErrCallback = errors.New("oauthflow: malformed callback")
-	// ErrState means that the state is forged, expired, used or of another browser.
+	// ErrState means that a state is forged, too old, used before, or of another browser or owner.
 	ErrState = errors.New("oauthflow: state refused")
-	// ErrCode means that Google refused the authorization code.
-	ErrCode = errors.New("oauthflow: authorization code refused")
+	// ErrNoCookie is the ErrState of a browser that sends no cookie even after one more try.
+	ErrNoCookie = fmt.Errorf("%w: the browser sends no cookie", ErrState)
+	// ErrInvalidGrant means that Google refused the authorization code.
+	ErrInvalidGrant = errors.New("oauthflow: authorization code refused")
+	// ErrInvalidClient means that Google refused the OAuth client itself, which the operator has to mend.
+	ErrInvalidClient = errors.New("oauthflow: OAuth client refused")
+	// ErrBadResponse means that Google's authorization server answered what it never should.
+	ErrBadResponse = errors.New("oauthflow: bad response of the authorization server")
 	// ErrUnavailable means that Google's authorization server did not answer, or not now.
 	ErrUnavailable = errors.New("oauthflow: authorization server unavailable")
-	// ErrNonsense means that Google's authorization server answered what it never should.
-	ErrNonsense = errors.New("oauthflow: authorization server's answer makes no sense")
-	// ErrClient means that Google refused the OAuth client itself: its id, secret or redirect URI.
-	ErrClient = errors.New("oauthflow: OAuth client refused")
+	// ErrRateLimited means that Google's authorization server was asked too often.
+	ErrRateLimited = errors.New("oauthflow: authorization server's rate limit")
+	// ErrDomain means that the Google account is in none of Config.Domains.
+	ErrDomain = errors.New("oauthflow: Google account of another domain")
 )
 
-// A DeniedError is Google's refusal of an authorization request, brought by the callback.
+// A DeniedError is the refusal of an authorization request: by the user, the administrator or Google.
 type DeniedError struct {
 	Code     string // Google's error code, such as access_denied
 	ReturnTo string // where the user wanted to go
@@ -31,44 +36,21 @@ type DeniedError struct {
 
 func (e *DeniedError) Error() string { return fmt.Sprintf("oauthflow: denied: %q", e.Code) }
 
-// A ConsentError means that the grant cannot be used before the user consents again.
-type ConsentError struct{ Reason tokenstore.Reason }
+// ReasonClient says that the grant was given to another OAuth client than Config's. It is never stored.
+const ReasonClient tokenstore.Reason = "client"
 
-func (e *ConsentError) Error() string { return "oauthflow: consent needed: " + string(e.Reason) }
-
-// refusal is an error response of the token endpoint [RFC 6749 §5.2]. Its description stays out of
-// it: it is not ours to log.
-type refusal struct {
-	status  int
-	code    string
-	subtype string // Google: error_subtype, such as invalid_rapt
+// A ConsentError means that the user has to be asked before the grant can be used.
+type ConsentError struct {
+	Missing []string          // scopes to ask for
+	Reason  tokenstore.Reason // why a grant that there is cannot be used, or ""
+	Renew   bool              // a new refresh token is needed: Request.Renew
 }
 
-func (e *refusal) Error() string {
-	return fmt.Sprintf("token endpoint: status %d, error %q, subtype %q", e.status, e.code, e.subtype)
+func (e *ConsentError) Error() string {
+	return fmt.Sprintf("oauthflow: consent needed: missing %q, reason %q", e.Missing, e.Reason)
 }
 
-// reason says what a refused refresh token means, or "" where the refusal is not about the grant.
-func (e *refusal) reason() tokenstore.Reason {
-	switch {
-	case e.kind() == ErrUnavailable, e.code == "":
-	case e.code == "admin_policy_enforced", strings.Contains(e.subtype, "rapt"), e.code == "invalid_rapt":
-		return tokenstore.ReasonAdmin
-	case e.code == "invalid_grant":
-		return tokenstore.ReasonRevoked
-	}
-	return ""
-}
+// An OtherAccountError means that an app's user consented with another Google account than the connected one.
+type OtherAccountError struct{ Scopes []string } // to ask for once more, with Request.SelectAccount
 
-// kind returns the sentinel that the refusal of a request belongs to.
-func (e *refusal) kind() error {
-	switch {
-	case e.status >= 500, e.status == 429:
-		return ErrUnavailable
-	case e.code == "invalid_grant":
-		return ErrCode
-	case e.code == "":
-		return ErrNonsense
-	}
-	return ErrClient
-}
+func (e *OtherAccountError) Error() string { return "oauthflow: another Google account is connected" }

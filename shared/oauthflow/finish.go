@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
-
-	"golang.org/x/oauth2"
 
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
@@ -16,27 +13,39 @@ import (
 
 // A Browser is who came back from Google: the browser's id, and the session that it is in, if any.
 type Browser struct {
-	ID      string
+	ID      string // "" where the browser sent no cookie
 	Subject string
 	Session string // the session's id
+	Name    string // browser and system in words, for the list of sessions
 }
 
-// An Outcome is how a flow went on. Either Redirect is set, or Grant and Session are.
+// An Outcome is how a flow went on: exactly one of Consent, HandOn, Retry, GoOn and Grant is set.
 type Outcome struct {
-	Redirect string            // Google's consent page, which the browser has to visit once more
-	Grant    *tokenstore.Grant // as stored
-	Session  string            // the id of the new session
-	ReturnTo string            // where the user wanted to go
-	Missing  []string          // scopes that were asked for and not granted
-	Refused  bool              // the Request's
+	Consent string // Google's consent page, which the browser has to visit once more
+	HandOn  string // the page of an app that gets code and state, or the error, in its fragment
+	Retry   string // our own callback once more, from a page of ours: the browser sent no cookie. None is to be set
+	GoOn    bool   // nothing was done: this browser is signed in and has what was asked for
+
+	Grant   *tokenstore.Grant // as stored
+	Session string            // the id of the new session; "" for an app's user
+
+	Browser      string   // with Consent, the id for a browser that had none
+	Cause        string   // with Consent or GoOn, what was wrong with the state, for the log; or ""
+	ReturnTo     string   // where the user wanted to go
+	Missing      []string // scopes that were asked for and not granted
+	Insufficient bool     // the Request's
 }
+
+// retryMark is the query parameter of a callback that our own page has called once more.
+const retryMark = "retry"
 
 // Finish takes the parameters of Google's redirect, exchanges the code, verifies who it is, and
 // stores the grant and a new session. The code is exchanged only for a state of this browser that was
-// never used before [RFC 9700 §2.1, §4.7; RFC 9207].
+// never used before [RFC 9700 §2.1, §4.7; RFC 9207]; a person whose state is another browser's, late or used is
+// helped on without an exchange where that can be done. An app's user is only handed on.
 //
-// It returns ErrCallback, ErrState, ErrCode, ErrIDToken, ErrClient, ErrNonsense, ErrUnavailable, a
-// *DeniedError, or an error of the store.
+// It returns ErrCallback, ErrState, ErrInvalidGrant, ErrIDToken, ErrInvalidClient, ErrBadResponse, ErrUnavailable,
+// ErrRateLimited, ErrDomain, a *DeniedError, or an error of the store.
 func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcome, error) {
 	if len(query["state"]) != 1 || len(query["code"])+len(query["error"]) != 1 || query.Get("code")+query.Get("error") == "" {
 		return nil, ErrCallback
@@ -45,125 +54,196 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 	if err != nil {
 		return nil, err
 	}
-	if s.Browser != seal.HashID(b.ID) {
-		if b.ID == "" || s.Restarted {
-			return nil, fmt.Errorf("%w: of another browser", ErrState)
-		}
-		s.Restarted, s.Browser = true, seal.HashID(b.ID)
-		return f.again(s, "")
-	}
-	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
-		return nil, fmt.Errorf("%w: used before", ErrState)
-	} else if err != nil {
-		return nil, err
-	}
 	if iss, ok := query["iss"]; ok && (len(iss) != 1 || iss[0] != Issuer) {
 		return nil, fmt.Errorf("%w: iss", ErrCallback)
 	}
-	if query.Has("error") {
-		code := query.Get("error")
-		if !isErrorCode(code) {
-			code = "unknown"
-		}
-		f.Audit(ctx, "consent refused", b.Subject, "error", code)
-		return nil, &DeniedError{Code: code, ReturnTo: s.ReturnTo}
+	switch {
+	case s.Owner != "":
+		return f.handOn(s, query)
+	case b.ID == "" && !query.Has(retryMark):
+		return &Outcome{Retry: f.retry(query)}, nil
+	case query.Has("error"):
+		return nil, f.refused(ctx, s, query.Get("error"), b)
+	case s.Browser != seal.HashID(b.ID):
+		return f.restart(ctx, s, b, "of another browser")
+	case s.late(f.Now()):
+		return f.restart(ctx, s, b, "late")
 	}
-	t, who, err := f.exchange(ctx, &f.oauth, query.Get("code"), s.Nonce, oauth2.VerifierOption(s.Verifier))
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateMemory)); errors.Is(err, tokenstore.ErrUsed) {
+		return f.restart(ctx, s, b, "used before")
+	} else if err != nil {
+		return nil, err
+	}
+	return f.finish(ctx, s, query.Get("code"), b)
+}
+
+// finish exchanges the code of a flow that is this browser's.
+func (f *Flow) finish(ctx context.Context, s *state, code string, b Browser) (*Outcome, error) {
+	a, err := f.exchangeState(ctx, s, code)
 	if err != nil {
 		return nil, err
 	}
-	if t.scopes == nil {
-		t.scopes = parseScope("openid email " + strings.Join(s.Scopes, " "))
+	var out *Outcome
+	switch {
+	case s.Apart:
+		out, err = f.signInApart(ctx, s, a, b)
+	case f.holdsApart(a) && s.Exact:
+		return nil, fmt.Errorf("%w: a scope that was not asked for", ErrBadResponse)
+	case f.holdsApart(a): // somebody who was not signed in has given it before
+		return f.exactly(ctx, s, a)
+	default:
+		out, err = f.signIn(ctx, a, b)
 	}
-	out, err := f.signIn(ctx, t, who, b)
 	if errors.Is(err, errNoRefreshToken) && !s.Consent {
 		s.Consent = true
-		return f.again(s, who.email)
+		return f.again(s, a.who.email)
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || out.Consent != "" {
+		return out, err
 	}
-	out.ReturnTo, out.Refused = s.ReturnTo, s.Refused
-	out.Missing = slices.DeleteFunc(s.Scopes, func(scope string) bool {
-		return slices.Contains(out.Grant.Scopes, normalizeScope(scope))
-	})
+	out.ReturnTo, out.Insufficient = s.ReturnTo, s.Insufficient
+	if !s.Apart {
+		out.Missing = lacking(out.Grant.Scopes, s.Scopes)
+	}
 	return out, nil
 }
 
-// isErrorCode reports whether code looks like one of Google's.
-func isErrorCode(code string) bool {
-	return code != "" && len(code) <= 64 && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") == ""
-}
-
 func (f *Flow) again(s *state, hint string) (*Outcome, error) {
-	redirect, err := f.consentURL(s, hint, false)
-	return &Outcome{Redirect: redirect}, err
+	address, err := f.consentURL(s, hint)
+	return &Outcome{Consent: address}, err
 }
 
-// exchange redeems a code and verifies the ID token that comes with the tokens. Google's keys are
-// fetched at the same time as the tokens.
-func (f *Flow) exchange(ctx context.Context, c *oauth2.Config, code, nonce string, options ...oauth2.AuthCodeOption) (*tokens, identity, error) {
-	go f.keys.find(ctx, "")
-	t, err := f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) { return c.Exchange(ctx, code, options...) })
-	var refused *refusal
-	if errors.As(err, &refused) {
-		return nil, identity{}, fmt.Errorf("%w: %w", refused.kind(), err)
+// restart helps on somebody whose state cannot be finished: to where they wanted to go if they have all that it
+// takes, or else to Google once more. Whoever is signed in is not moved to another account, and a flow for another
+// account does not go on as the one that is signed in.
+func (f *Flow) restart(ctx context.Context, s *state, b Browser, cause string) (*Outcome, error) {
+	hint := ""
+	if b.Subject != "" && !s.SelectAccount {
+		g, err := f.Store.Get(ctx, b.Subject)
+		switch {
+		case err == nil && g.HasSession(seal.HashID(b.Session)):
+			if f.has(g, s) {
+				return &Outcome{GoOn: true, ReturnTo: s.ReturnTo, Cause: cause}, nil
+			}
+			hint = f.hint(g)
+		case err != nil && !errors.Is(err, tokenstore.ErrNotFound):
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, identity{}, err
+	switch {
+	case s.Restarted && b.ID == "":
+		return nil, ErrNoCookie
+	case s.Restarted:
+		return nil, fmt.Errorf("%w: %s", ErrState, cause)
 	}
-	who, err := f.verifyIDToken(ctx, t.idToken, t.access, nonce)
-	return t, who, err
+	id := ""
+	if b.ID == "" {
+		id = seal.NewID()
+		b.ID = id
+	}
+	s.Restarted, s.Browser = true, seal.HashID(b.ID)
+	out, err := f.again(s, hint)
+	out.Browser, out.Cause = id, cause
+	return out, err
 }
 
-// errNoRefreshToken means that there is no refresh token, neither a new one nor a stored one that works.
-// After prompt=consent that makes no sense.
-var errNoRefreshToken = fmt.Errorf("%w: no refresh token", ErrNonsense)
+// has reports whether the grant has what the flow was to ask for.
+func (f *Flow) has(g *tokenstore.Grant, s *state) bool {
+	if !f.usable(g) || !f.isAllowed(g.Domain) {
+		return false
+	}
+	if s.Apart {
+		return covers(f.apartScopes(g), s.Scopes)
+	}
+	return covers(g.Scopes, s.Scopes)
+}
+
+// retry returns the address of the callback with its own parameters and the mark.
+func (f *Flow) retry(query url.Values) string {
+	kept := url.Values{retryMark: {"1"}}
+	for _, name := range []string{"code", "error", "state", "iss"} {
+		if query.Has(name) {
+			kept.Set(name, query.Get(name))
+		}
+	}
+	return f.RedirectURI + "?" + kept.Encode()
+}
+
+// refused tells what an error in the callback means. An error in a callback that is not this browser's own is told
+// and not audited, since anybody can send it.
+func (f *Flow) refused(ctx context.Context, s *state, code string, b Browser) error {
+	code = errorCode(code)
+	switch code {
+	case "server_error":
+		return fmt.Errorf("%w: callback: %s", ErrBadResponse, code)
+	case "temporarily_unavailable":
+		return fmt.Errorf("%w: callback: %s", ErrUnavailable, code)
+	}
+	if s.Browser == seal.HashID(b.ID) {
+		f.Audit(ctx, "consent refused", b.Subject, "error", code)
+	}
+	return &DeniedError{Code: code, ReturnTo: s.ReturnTo}
+}
+
+// errorCode returns code if it looks like one of Google's.
+func errorCode(code string) string {
+	if len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return "unknown"
+	}
+	return code
+}
 
 // signIn stores what was granted, opens a new session and ends the one that the browser was in.
-func (f *Flow) signIn(ctx context.Context, t *tokens, who identity, b Browser) (*Outcome, error) {
+func (f *Flow) signIn(ctx context.Context, a *answer, b Browser) (*Outcome, error) {
 	id := seal.NewID()
-	var event string
-	g, err := tokenstore.Upsert(ctx, f.Store, who.subject, func(g *tokenstore.Grant) error {
-		now := f.Now()
-		if t.refresh == "" && !g.Usable() {
-			return errNoRefreshToken
-		}
-		switch {
-		case !g.Usable():
-			event = "consent given"
-		case covers(g.Scopes, t.scopes):
-			event = "signed in"
-		default:
-			event = "consent extended"
-		}
-		if t.refresh != "" {
-			g.RefreshToken, g.RefreshExpiry, g.Consented = t.refresh, t.refreshExpiry, now
-		}
-		if g.Created.IsZero() {
-			g.Created = now
-		}
-		g.AccessToken, g.Expiry, g.Scopes = t.access, t.expiry, t.scopes
-		g.Email = who.email
-		g.Status, g.Reason = tokenstore.Active, ""
-		if b.Subject == who.subject {
-			g.EndSession(seal.HashID(b.Session))
-		}
-		g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: now})
-		return nil
-	})
+	g, err := f.record(ctx, a.who.subject, a, f.session(id, a.who.subject, b))
 	if err != nil {
 		return nil, err
 	}
-	if b.Subject != "" && b.Subject != who.subject {
+	return f.signedIn(ctx, g, id, b)
+}
+
+// session returns what opens a session in a grant, and ends the browser's session of before.
+func (f *Flow) session(id, subject string, b Browser) func(*tokenstore.Grant) {
+	return func(g *tokenstore.Grant) {
+		if b.Subject == subject {
+			g.EndSession(seal.HashID(b.Session))
+		}
+		g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: f.Now(), Browser: b.Name})
+	}
+}
+
+// signedIn ends the session of another account that the browser was in.
+func (f *Flow) signedIn(ctx context.Context, g *tokenstore.Grant, id string, b Browser) (*Outcome, error) {
+	if b.Subject != "" && b.Subject != g.Owner {
 		if err := f.EndSession(ctx, b.Subject, b.Session); err != nil {
 			return nil, err
 		}
 	}
-	f.Audit(ctx, event, who.subject, "scopes", g.Scopes)
 	return &Outcome{Grant: g, Session: id}, nil
 }
 
-func covers(have, want []string) bool {
-	return !slices.ContainsFunc(want, func(s string) bool { return !slices.Contains(have, s) })
+// FinishPopup is Finish for a code that Google Identity Services gave to a page of ours. There is no
+// state, nonce or verifier: the caller has to see to it that the request comes from our own origin.
+// Where Google sent no refresh token, and none that works is stored, it returns a *ConsentError.
+func (f *Flow) FinishPopup(ctx context.Context, code string, b Browser) (*Outcome, error) {
+	p := Posted{Code: code, From: FromPopup}
+	return f.share(ctx, "browser "+b.ID, p, func(ctx context.Context) (*Outcome, error) {
+		a, err := f.redeem(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		out, err := f.signIn(ctx, a, b)
+		if errors.Is(err, errNoRefreshToken) {
+			return nil, f.renewal(a.scopes)
+		}
+		return out, err
+	})
+}
+
+// renewal is the error of an answer without a refresh token where none is stored that works.
+func (f *Flow) renewal(scopes []string) error {
+	return &ConsentError{Missing: permissions(scopes), Reason: tokenstore.ReasonRevoked, Renew: true}
 }

@@ -1,13 +1,19 @@
 // Package oauthflow runs Google's authorization-code flow: begin, finish, refresh, revoke.
+//
+// A flow begins with Begin, whose state comes back sealed. Finish takes the browser back; for an app's user it only
+// hands code and state on to the app's own page, which Connect gets them from. Both exchange the code (exchange.go)
+// and record what was granted (record.go). Authorize is how a grant is used.
 package oauthflow
 
 import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/oauth2"
+	"golang.org/x/sync/singleflight"
 
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
@@ -34,10 +40,15 @@ type Config struct {
 	Keys         *seal.Keyset
 	Store        tokenstore.Store
 	Transport    http.RoundTripper
+	AuthIssuer   string   // of the ID tokens of an app's own users, or ""
+	AuthAudience string   // of those tokens
+	FrontEnds    []string // pages of front ends that consent may come back to, exactly
+	Domains      []string // Google Workspace domains whose accounts are let in; none: every account
+	Apart        []string // scopes that are kept apart: asked for alone, online, and for an hour
 	GoogleBase   *url.URL // scheme and host of the consent page, where not Google's
 	Now          func() time.Time
-	// Audit is told what happened to a grant: the event, the subject and further pairs for a log line.
-	Audit func(ctx context.Context, event, subject string, pairs ...any)
+	// Audit is told what happened to a grant: the event, the owner and further pairs for a log line.
+	Audit func(ctx context.Context, event, owner string, pairs ...any)
 }
 
 // A Flow runs the flow for one OAuth client. It is safe for concurrent use.
@@ -45,8 +56,11 @@ type Flow struct {
 	Config
 	oauth     oauth2.Config
 	client    *http.Client
-	keys      *googleKeys
+	keys      *issuerKeys // Google's
+	appKeys   *issuerKeys // AuthIssuer's, where that is not Google
 	refreshes refreshes
+	posts     singleflight.Group // by who posts a code, and the code
+	pause     func(context.Context, time.Duration) error
 }
 
 // New makes a Flow. It does no I/O.
@@ -61,12 +75,37 @@ func New(c Config) *Flow {
 		return http.ErrUseLastResponse
 	}}
 	return &Flow{
-		Config: c,
-		client: client,
-		keys:   &googleKeys{client: client, now: c.Now},
+		Config:  c,
+		client:  client,
+		keys:    &issuerKeys{issuer: Issuer, url: keysURL, client: client, now: c.Now},
+		appKeys: &issuerKeys{issuer: c.AuthIssuer, client: client, now: c.Now},
+		pause:   pause,
 		oauth: oauth2.Config{
 			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), RedirectURL: c.RedirectURI,
 			Endpoint: oauth2.Endpoint{AuthURL: auth, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
 		},
 	}
+}
+
+// pause waits for d, or until ctx ends, whose error it then returns.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// usable reports whether the grant can yield access tokens to this OAuth client.
+func (f *Flow) usable(g *tokenstore.Grant) bool { return g.Usable() && !f.isForeign(g) }
+
+// isForeign reports whether the grant was given to another OAuth client, whose refresh token Google refuses to us.
+func (f *Flow) isForeign(g *tokenstore.Grant) bool { return g.Client != "" && g.Client != f.ClientID }
+
+// isAllowed reports whether accounts of this Google Workspace domain are let in.
+func (f *Flow) isAllowed(domain string) bool {
+	return len(f.Domains) == 0 || slices.Contains(f.Domains, domain)
 }

@@ -1,44 +1,81 @@
 package oauthflow
 
 import (
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
-	"time"
 )
 
-// signer returns a flow that trusts one key, and what signs a payload with it.
-func signer(t testing.TB) (*Flow, func(payload []byte) string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
+func TestIDToken(t *testing.T) {
+	google := signingKey{"g", rsaKey()}
+	redirect, popup, device, refresh := expected{nonce: "n"}, expected{}, expected{device: true}, expected{subject: "1001"}
+	now := noon.Unix()
+	for name, c := range map[string]struct {
+		changes []any
+		want    expected
+	}{
+		"of the redirect flow":                      {nil, redirect},
+		"of the redirect flow, without azp":         {[]any{"azp", nil}, redirect},
+		"of the popup flow, without a nonce":        {[]any{"nonce", nil}, popup},
+		"of a device, with the azp of a mobile app": {[]any{"nonce", nil, "azp", "android-client"}, device},
+		"of a refresh, without a nonce":             {[]any{"nonce", nil}, refresh},
+		"of Google's other form":                    {[]any{"iss", "accounts.google.com"}, redirect},
+		"with the access token's hash":              {[]any{"at_hash", accessTokenHash("at")}, redirect},
+		"from four minutes ago":                     {[]any{"iat", now - 240}, redirect},
+		"from in four minutes":                      {[]any{"iat", now + 240}, redirect},
+	} {
+		t.Run("accepts one "+name, func(t *testing.T) {
+			f, _ := newIssuers(t)
+			who, err := f.verifyIDToken(t.Context(), google.token(t, googleClaims(), c.changes...), "at", c.want)
+			if err != nil || who != (identity{"1001", "ada@example.com", "example.com"}) {
+				t.Errorf("%+v, %v", who, err)
+			}
+		})
 	}
-	f := newFlow(t, answers{500, ""})
-	f.keys.byID, f.keys.expiry = map[string]crypto.PublicKey{"k": &key.PublicKey}, noon.Add(time.Hour)
-	return f, func(payload []byte) string {
-		input := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"k"}`)) + "." + base64.RawURLEncoding.EncodeToString(payload)
-		sum := sha256.Sum256([]byte(input))
-		signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return input + "." + base64.RawURLEncoding.EncodeToString(signature)
+	for name, c := range map[string]struct {
+		changes []any
+		want    expected
+		says    string
+	}{
+		"without the nonce":                     {[]any{"nonce", nil}, redirect, "nonce"},
+		"with another nonce":                    {[]any{"nonce", "m"}, redirect, "nonce"},
+		"with another azp in the redirect flow": {[]any{"azp", "android-client"}, redirect, "azp"},
+		"with another azp in the popup flow":    {[]any{"azp", "android-client"}, popup, "azp"},
+		"for another client on a device":        {[]any{"aud", "android-client"}, device, "audience"},
+		"of a refresh, of somebody else":        {[]any{"sub", "1002"}, refresh, "another subject"},
+		"of a refresh, of another client":       {[]any{"aud", "client-2"}, refresh, "audience"},
+		"of a refresh, of another issuer":       {[]any{"iss", appIssuer}, refresh, "issuer"},
+		"of a refresh, from an hour ago":        {[]any{"iat", now - 3600}, refresh, "iat is 3600 s behind this machine's clock"},
+		"for two clients":                       {[]any{"aud", []string{"client-1", "client-2"}}, redirect, "audiences"},
+		"of another access token":               {[]any{"at_hash", accessTokenHash("other")}, redirect, "at_hash"},
+		"without a subject":                     {[]any{"sub", nil}, redirect, "sub"},
+		"of a subject of 256 characters":        {[]any{"sub", strings.Repeat("1", 256)}, redirect, "sub"},
+		"without a time":                        {[]any{"iat", nil}, redirect, "iat is missing"},
+		"of a clock that is ahead":              {[]any{"iat", now + 312, "exp", now + 3912}, redirect, "iat is 312 s ahead of this machine's clock"},
+		"of a clock that is behind":             {[]any{"iat", now - 600}, redirect, "iat is 600 s behind this machine's clock"},
+		"of a clock that is hours behind":       {[]any{"iat", now - 6*3600, "exp", now - 5*3600}, redirect, "exp is 18000 s behind this machine's clock"},
+		"without an end":                        {[]any{"exp", nil}, redirect, "exp is missing"},
+		"of the app's issuer":                   {[]any{"iss", appIssuer, "aud", "project-1"}, redirect, "issuer"},
+		"that is a service account's":           {[]any{"aud", job}, redirect, "audience"},
+	} {
+		t.Run("refuses one "+name+", and says so", func(t *testing.T) {
+			f, _ := newIssuers(t)
+			who, err := f.verifyIDToken(t.Context(), google.token(t, googleClaims(), c.changes...), "at", c.want)
+			if !errors.Is(err, ErrIDToken) || !strings.Contains(err.Error(), c.says) || who != (identity{}) {
+				t.Errorf("%+v, %v, want %q", who, err, c.says)
+			}
+		})
 	}
 }
 
 // FuzzIDTokenClaims signs claims as Google would and checks by a second reading whether they had to be
 // refused.
 func FuzzIDTokenClaims(f *testing.F) {
-	flow, sign := signer(f)
+	flow, _ := newIssuers(f)
+	google := signingKey{"g", rsaKey()}
 	good := fmt.Sprintf(`{"iss":"https://accounts.google.com","aud":"client-1","azp":"client-1","sub":"1","iat":%d,"exp":%d,"nonce":"n","at_hash":"%s","email":"a@example.com"}`,
 		noon.Unix(), noon.Unix()+3600, accessTokenHash("at"))
 	f.Add([]byte(good))
@@ -50,11 +87,11 @@ func FuzzIDTokenClaims(f *testing.F) {
 	} {
 		f.Add([]byte(strings.Replace(good, change[0], change[1], 1)))
 	}
-	if _, err := flow.verifyIDToken(f.Context(), sign([]byte(good)), "at", "n"); err != nil {
+	if _, err := flow.verifyIDToken(f.Context(), google.sign(f, []byte(good)), "at", expected{nonce: "n"}); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		who, err := flow.verifyIDToken(t.Context(), sign(payload), "at", "n")
+		who, err := flow.verifyIDToken(t.Context(), google.sign(t, payload), "at", expected{nonce: "n"})
 		if err != nil {
 			if !errors.Is(err, ErrIDToken) || who != (identity{}) {
 				t.Fatalf("%+v, %v", who, err)

@@ -1,149 +1,248 @@
 package oauthflow
 
 import (
+	"cmp"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math/big"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 )
 
-// googleKeys holds Google's current signing keys for as long as their Cache-Control says, so that a
-// key that Google withdrew is not trusted on.
-type googleKeys struct {
+const (
+	minKeyAge     = time.Minute    // how long keys are kept at least, whatever Cache-Control says
+	maxKeyAge     = 24 * time.Hour // and at most
+	defaultKeyAge = time.Hour      // where the issuer says nothing
+	retryKeys     = time.Second    // how long after a failed download the next one may begin
+	maxDocument   = 256 << 10      // the size in bytes of a key set or a discovery document
+)
+
+// issuerKeys verifies signatures with the current keys of one issuer. It is an [oidc.KeySet].
+//
+// The keys are downloaded when there are none, when they are older than the issuer's Cache-Control allows, so that
+// a key that was withdrawn is not trusted on, and when a signature fits none of them, since the issuer may have a
+// new key. The last costs at most one download a minute, whatever forged tokens hold.
+type issuerKeys struct {
+	issuer string
+	url    string // of the key set; "" where discovery has to find it
 	client *http.Client
 	now    func() time.Time
 
+	flight singleflight.Group // one download at a time, which all who need it share
+	found  string             // what discovery found; of the download under way
+
 	mu     sync.Mutex
-	byID   map[string]crypto.PublicKey
-	expiry time.Time
-	flight chan struct{} // closed when the download under way has ended
-	failed error         // how the last download ended
+	set    *keySet // the last that was downloaded
+	failed error   // how the last download ended
+	retry  time.Time
 }
 
-// maxKeyAge bounds what Cache-Control may say.
-const maxKeyAge = 24 * time.Hour
-
-// find returns the key with this id, downloading the keys where they are stale or lack it.
-// It returns ErrUnavailable if the download fails, and nil for a key that Google does not have.
-// With the id "" it just sees to it that current keys are here.
-func (k *googleKeys) find(ctx context.Context, id string) (crypto.PublicKey, error) {
-	for tried := false; ; tried = true {
-		k.mu.Lock()
-		key := k.byID[id]
-		fresh := k.now().Before(k.expiry)
-		if fresh && (key != nil || id == "" || tried) {
-			k.mu.Unlock()
-			return key, nil
-		}
-		if tried {
-			err := k.failed
-			k.mu.Unlock()
-			return nil, fmt.Errorf("%w: keys: %w", ErrUnavailable, err)
-		}
-		flight := k.flight
-		if flight == nil {
-			flight = make(chan struct{})
-			k.flight = flight
-			go k.download(context.WithoutCancel(ctx), flight)
-		}
-		k.mu.Unlock()
-		select {
-		case <-flight:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: keys: %w", ErrUnavailable, ctx.Err())
-		}
-	}
+// keySet is what one download brought.
+type keySet struct {
+	// go-oidc tries each of these keys, whatever key id token and key have: ids only save time.
+	oidc.StaticKeySet
+	at, expiry time.Time
 }
 
-func (k *googleKeys) download(ctx context.Context, done chan struct{}) {
-	byID, age, err := k.fetch(ctx)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.failed = err; err == nil {
-		k.byID, k.expiry = byID, k.now().Add(age)
-	}
-	k.flight = nil
-	close(done)
-}
-
-func (k *googleKeys) fetch(ctx context.Context) (map[string]crypto.PublicKey, time.Duration, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, keysURL, nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	res, err := k.client.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer res.Body.Close()
-	var set struct {
-		Keys []struct{ Kty, Kid, N, E string }
-	}
-	if err := json.NewDecoder(res.Body).Decode(&set); res.StatusCode != http.StatusOK || err != nil {
-		return nil, 0, fmt.Errorf("status %d, JSON: %v", res.StatusCode, err == nil)
-	}
-	byID := map[string]crypto.PublicKey{}
-	for _, j := range set.Keys {
-		n, errN := base64.RawURLEncoding.DecodeString(j.N)
-		e, errE := base64.RawURLEncoding.DecodeString(j.E)
-		exponent := new(big.Int).SetBytes(e)
-		if j.Kty == "RSA" && j.Kid != "" && errN == nil && errE == nil && len(n) >= 256 && exponent.IsInt64() {
-			byID[j.Kid] = &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}
-		}
-	}
-	if len(byID) == 0 {
-		return nil, 0, fmt.Errorf("no RSA key")
-	}
-	return byID, maxAge(res.Header.Get("Cache-Control")), nil
-}
-
-// maxAge reads Cache-Control's max-age [RFC 9111 §5.2.2.1]; without one, keys are kept for a minute.
-func maxAge(header string) time.Duration {
-	for directive := range strings.SplitSeq(header, ",") {
-		if s, ok := strings.CutPrefix(strings.TrimSpace(directive), "max-age="); ok {
-			if n, err := strconv.Atoi(s); err == nil && n > 0 {
-				return min(time.Duration(n)*time.Second, maxKeyAge)
-			}
-		}
-	}
-	return time.Minute
-}
-
-// keyID reads the key id from a JWT's header, unverified.
-func keyID(jwt string) string {
-	header, _, _ := strings.Cut(jwt, ".")
-	b, err := base64.RawURLEncoding.DecodeString(header)
-	var h struct{ Kid string }
-	if err != nil || json.Unmarshal(b, &h) != nil {
-		return ""
-	}
-	return h.Kid
-}
-
-// verifier returns go-oidc's verifier for a token for audience that is signed with the key that it
-// names. It returns ErrUnavailable, or ErrIDToken if Google has no such key.
-func (f *Flow) verifier(ctx context.Context, jwt, audience string) (*oidc.IDTokenVerifier, error) {
-	id := keyID(jwt)
-	if id == "" {
-		return nil, fmt.Errorf("%w: no key id", ErrIDToken)
-	}
-	key, err := f.keys.find(ctx, id)
+// VerifySignature returns the payload of a JWT that is signed with a current key of the issuer. The caller has seen
+// to it that the algorithm is one of ours. It returns ErrUnavailable if keys are needed and do not come.
+func (k *issuerKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
+	set, err := k.get(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	if key == nil {
-		return nil, fmt.Errorf("%w: not signed with a current key", ErrIDToken)
+	if payload, err := set.VerifySignature(ctx, jwt); err == nil {
+		return payload, nil
 	}
-	set := &oidc.StaticKeySet{PublicKeys: []crypto.PublicKey{key}}
-	return oidc.NewVerifier(Issuer, set, &oidc.Config{ClientID: audience, Now: f.Now}), nil
+	if set, err = k.get(ctx, set); err != nil {
+		return nil, err
+	}
+	return set.VerifySignature(ctx, jwt)
+}
+
+// get returns the current keys, where possible others than unfit.
+func (k *issuerKeys) get(ctx context.Context, unfit *keySet) (*keySet, error) {
+	if set, err := k.kept(unfit); set != nil || err != nil {
+		return set, err
+	}
+	result := k.flight.DoChan("", func() (any, error) {
+		if set, err := k.kept(unfit); set != nil || err != nil { // a download ended just now
+			return set, err
+		}
+		// One caller's end must not be the end of all who wait.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+		defer cancel()
+		return k.download(ctx)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, ctx.Err())
+	case r := <-result:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*keySet), nil
+	}
+}
+
+// kept returns keys that may be used without a download, the error of a download that failed a moment ago, or
+// neither.
+func (k *issuerKeys) kept(unfit *keySet) (*keySet, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if k.set != nil && now.Before(k.set.expiry) && (k.set != unfit || now.Before(k.set.at.Add(minKeyAge))) {
+		return k.set, nil
+	}
+	if now.Before(k.retry) {
+		return nil, k.failed
+	}
+	return nil, nil
+}
+
+func (k *issuerKeys) download(ctx context.Context) (*keySet, error) {
+	set, err := k.fetch(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		k.found = ""
+		k.failed, k.retry = fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, err), k.now().Add(retryKeys)
+		return nil, k.failed
+	}
+	k.set, k.retry = set, time.Time{}
+	return set, nil
+}
+
+func (k *issuerKeys) fetch(ctx context.Context) (*keySet, error) {
+	address := cmp.Or(k.url, k.found)
+	if address == "" {
+		var err error
+		if address, err = k.discover(ctx); err != nil {
+			return nil, err
+		}
+	}
+	body, header, err := k.document(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	keys := readKeys(body)
+	if len(keys) == 0 {
+		return nil, errors.New("no RSA or P-256 key in the answer")
+	}
+	if k.url == "" {
+		k.found = address
+	}
+	now := k.now()
+	return &keySet{oidc.StaticKeySet{PublicKeys: keys}, now, now.Add(keyAge(header))}, nil
+}
+
+// discover returns the address of the issuer's keys [OpenID Connect Discovery §4].
+func (k *issuerKeys) discover(ctx context.Context) (string, error) {
+	body, _, err := k.document(ctx, strings.TrimSuffix(k.issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return "", err
+	}
+	var provider struct {
+		Issuer string `json:"issuer"`
+		Keys   string `json:"jwks_uri"`
+	}
+	if err := json.Unmarshal(body, &provider); err != nil {
+		return "", errors.New("the discovery document is not JSON")
+	}
+	u, err := url.Parse(provider.Keys)
+	switch {
+	case provider.Issuer != k.issuer:
+		return "", errors.New("the discovery document is another issuer's: AUTH_ISSUER has to equal its issuer, to the last slash")
+	case err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())):
+		return "", errors.New("the discovery document's jwks_uri is not an https URL")
+	}
+	return provider.Keys, nil
+}
+
+// document fetches a public document of at most maxDocument bytes.
+func (k *issuerKeys) document(ctx context.Context, address string) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	res, err := k.client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case res.StatusCode != http.StatusOK:
+		return nil, nil, fmt.Errorf("%s: status %d", address, res.StatusCode)
+	case len(body) > maxDocument:
+		return nil, nil, fmt.Errorf("%s: over %d bytes", address, maxDocument)
+	}
+	return body, res.Header, nil
+}
+
+// readKeys returns the keys of a JSON Web Key Set that RS256 and ES256 verify with. What it cannot read or use is
+// left out and does not spoil the others [RFC 7517 §5].
+func readKeys(body []byte) []crypto.PublicKey {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(body, &set) != nil {
+		return nil
+	}
+	var keys []crypto.PublicKey
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		if key.UnmarshalJSON(raw) != nil || key.Use != "" && key.Use != "sig" {
+			continue
+		}
+		switch public := key.Key.(type) {
+		case *rsa.PublicKey:
+			if (key.Algorithm == "" || key.Algorithm == string(jose.RS256)) && public.N.BitLen() >= 2048 {
+				keys = append(keys, public)
+			}
+		case *ecdsa.PublicKey:
+			if public.Curve == elliptic.P256() {
+				keys = append(keys, public)
+			}
+		}
+	}
+	return keys
+}
+
+// keyAge reads how long an answer may be kept [RFC 9111 §4.2].
+func keyAge(h http.Header) time.Duration {
+	life := defaultKeyAge
+	for directive := range strings.SplitSeq(strings.ToLower(h.Get("Cache-Control")), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch seconds, err := strconv.Atoi(value); {
+		case name == "max-age" && err == nil:
+			old, _ := strconv.Atoi(h.Get("Age"))
+			life = time.Duration(min(max(seconds, 0), 1e9)-min(max(old, 0), 1e9)) * time.Second
+		case name == "no-store", name == "no-cache":
+			return minKeyAge
+		}
+	}
+	return min(max(life, minKeyAge), maxKeyAge)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

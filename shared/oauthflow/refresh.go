@@ -21,6 +21,9 @@ const (
 	// instances do not all refresh a user's token in the same moment.
 	early  = 60 * time.Second
 	jitter = 30 * time.Second
+	// maxRepeats is how often a refresh is sent again after a hiccup of the token endpoint. Unlike a code, a
+	// refresh token may be sent twice.
+	maxRepeats = 2
 )
 
 // refreshes sees to it that a process refreshes a user's token once at a time, and that a request
@@ -29,7 +32,7 @@ type refreshes struct {
 	group singleflight.Group
 
 	mu     sync.Mutex
-	recent map[string]refreshed // by subject
+	recent map[string]refreshed // by owner
 	swept  time.Time
 }
 
@@ -43,26 +46,26 @@ type refreshed struct {
 // the grant before it.
 const recentFor = 2 * time.Minute
 
-// Token returns g, or a newer version of it, with an access token that has some time to live.
-// Its errors are those of Refresh.
-func (f *Flow) Token(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
+// token returns g, or a newer version of it, with an access token that has some time to live.
+// Its errors are those of refreshOnce.
+func (f *Flow) token(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	if f.fresh(g) {
 		return g, nil
 	}
-	return f.Refresh(ctx, g)
+	return f.refreshOnce(ctx, g)
 }
 
 func (f *Flow) fresh(g *tokenstore.Grant) bool {
-	return g.Usable() && g.AccessToken != "" && f.Now().Add(early+rand.N(jitter)).Before(g.Expiry)
+	return f.usable(g) && g.AccessToken != "" && f.Now().Add(early+rand.N(jitter)).Before(g.Expiry)
 }
 
-// Refresh replaces g's access token, however long it may have to live, and returns the new version of
+// refreshOnce replaces g's access token, however long it may have to live, and returns the new version of
 // the grant. If another request or process replaced it meanwhile, theirs is returned. The new token
 // is used even where it could not be stored.
 //
-// It returns a *ConsentError if the user has to consent again; ErrUnavailable, ErrNonsense or
-// ErrClient, after which the stored grant is what it was; or an error of the store.
-func (f *Flow) Refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
+// It returns a *ConsentError if the user has to consent again; ErrUnavailable, ErrRateLimited, ErrBadResponse,
+// ErrInvalidClient or ErrIDToken, after which the stored grant is what it was; ErrDomain; or an error of the store.
+func (f *Flow) refreshOnce(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	from, g := g.AccessToken, g.Clone() // the refresh changes its copy, and may outlast the caller
 	result := f.refreshes.group.DoChan(g.Owner+" "+string(from), func() (any, error) {
 		if newer := f.refreshes.after(g); newer != nil && f.fresh(newer) {
@@ -90,36 +93,52 @@ func (f *Flow) Refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gr
 
 // refresh asks Google for a new access token and stores it.
 func (f *Flow) refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
-	if !g.Usable() {
-		return nil, &ConsentError{g.Reason}
+	if !f.usable(g) {
+		return nil, f.unusable(g)
 	}
-	t, err := f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) {
-		return f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
-	})
+	t, err := f.askRefresh(ctx, g)
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused) && refused.reason() != "":
-		return f.dead(ctx, g, refused.reason())
+		return f.dead(ctx, g, refused)
 	case errors.As(err, &refused):
 		return nil, fmt.Errorf("%w: %w", refused.kind(), err)
 	case err != nil:
 		return nil, err
 	}
-	return f.keep(ctx, g, t)
+	var who identity
+	if t.idToken != "" {
+		if who, err = f.verifyIDToken(ctx, t.idToken, t.access, expected{subject: g.Account()}); err != nil {
+			return nil, err
+		}
+		if who.domain != "" && !f.isAllowed(who.domain) {
+			return nil, ErrDomain
+		}
+	}
+	return f.storeRefreshed(ctx, g, t, who)
 }
 
-// keep stores refreshed tokens over the version of the grant that was refreshed. A newer consent
+// askRefresh sends the refresh token, and again after a hiccup, all within timeout.
+func (f *Flow) askRefresh(ctx context.Context, g *tokenstore.Grant) (t *tokens, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for repeats := 0; ; repeats++ {
+		t, err = f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) {
+			return f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
+		})
+		wait := 200*time.Millisecond<<repeats + rand.N(300*time.Millisecond)
+		if err == nil || !isHiccup(err) || repeats == maxRepeats || f.pause(ctx, wait) != nil {
+			return t, err
+		}
+	}
+}
+
+// storeRefreshed stores refreshed tokens over the version of the grant that was refreshed. A newer consent
 // stays, and a deleted grant stays deleted.
-func (f *Flow) keep(ctx context.Context, g *tokenstore.Grant, t *tokens) (*tokenstore.Grant, error) {
+func (f *Flow) storeRefreshed(ctx context.Context, g *tokenstore.Grant, t *tokens, who identity) (*tokenstore.Grant, error) {
 	refreshed, replaced := g.RefreshToken, g.AccessToken
 	for {
-		g.AccessToken, g.Expiry = t.access, t.expiry
-		if t.refresh != "" {
-			g.RefreshToken = t.refresh
-		}
-		if t.scopes != nil {
-			g.Scopes = t.scopes
-		}
+		f.apply(g, t, who)
 		err := f.Store.Put(ctx, g)
 		if err == nil {
 			f.Audit(ctx, "refreshed", g.Owner)
@@ -140,18 +159,41 @@ func (f *Flow) keep(ctx context.Context, g *tokenstore.Grant, t *tokens) (*token
 			return newer, nil
 		case newer.RefreshToken != refreshed:
 			return f.refresh(ctx, newer)
-		case !newer.Usable():
-			return nil, &ConsentError{newer.Reason}
+		case !f.usable(newer):
+			return nil, f.unusable(newer)
 		}
 		g = newer
 	}
 }
 
-// dead marks the grant as in need of consent, unless another refresh token was stored meanwhile.
-func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.Reason) (*tokenstore.Grant, error) {
-	if !g.RefreshExpiry.IsZero() && !f.Now().Before(g.RefreshExpiry) && reason == tokenstore.ReasonRevoked {
-		reason = tokenstore.ReasonExpired
+// apply writes what a refresh brought into g. A refresh that names less than the grant holds shows that its refresh
+// token covers less than the user gave.
+func (f *Flow) apply(g *tokenstore.Grant, t *tokens, who identity) {
+	g.AccessToken, g.Expiry = t.access, t.expiry
+	if t.refresh != "" {
+		g.RefreshToken = t.refresh
 	}
+	if !t.refreshExpiry.IsZero() {
+		g.RefreshExpiry = t.refreshExpiry
+	}
+	if t.scopes != nil {
+		scopes := without(t.scopes, f.Apart...)
+		if !covers(scopes, g.Scopes) {
+			g.Narrower = true
+		}
+		g.Scopes = scopes
+	}
+	if who.email != "" {
+		g.Email = who.email
+	}
+	if who.domain != "" {
+		g.Domain = who.domain
+	}
+}
+
+// dead marks the grant as in need of consent, unless another refresh token was stored meanwhile.
+func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, refused *refusal) (*tokenstore.Grant, error) {
+	reason := refused.reason()
 	var other *tokenstore.Grant
 	_, err := tokenstore.Update(ctx, f.Store, g.Owner, func(now *tokenstore.Grant) error {
 		other = nil
@@ -160,6 +202,9 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 		}
 		if other != nil || !now.Usable() {
 			return errUnchanged
+		}
+		if end := now.RefreshExpiry; reason == tokenstore.ReasonRevoked && !end.IsZero() && !f.Now().Before(end) {
+			reason = tokenstore.ReasonExpired
 		}
 		now.Status, now.Reason = tokenstore.NeedsConsent, reason
 		return nil
@@ -170,13 +215,13 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, reason tokenstore.
 	case other != nil:
 		return f.refresh(ctx, other)
 	case err == nil && reason == tokenstore.ReasonRevoked:
-		f.Audit(ctx, "consent withdrawn", g.Owner)
+		f.Audit(ctx, "consent withdrawn", g.Owner, "cause", refused.Error())
 	case err == nil:
-		f.Audit(ctx, "consent needed", g.Owner, "reason", reason)
+		f.Audit(ctx, "consent needed", g.Owner, "reason", reason, "cause", refused.Error())
 	case !errors.Is(err, errUnchanged) && !errors.Is(err, tokenstore.ErrNotFound):
 		return nil, err
 	}
-	return nil, &ConsentError{reason}
+	return nil, &ConsentError{Reason: reason}
 }
 
 // after returns a copy of the grant that a recent refresh of g led to, or nil.

@@ -2,36 +2,98 @@ package oauthflow
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 )
 
+// A Revocation is what became of a consent at Google.
+type Revocation string
+
+const (
+	Revoked      Revocation = "revoked"       // it is withdrawn, or was before
+	NotConfirmed Revocation = "not confirmed" // Google did not say that it is withdrawn
+	Held         Revocation = "held"          // another owner uses the same Google account: it stays
+)
+
 // Disconnect withdraws the user's consent at Google and deletes the grant. It deletes the grant even
-// where Google does not confirm; revoked says whether Google did.
-func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (revoked bool, err error) {
-	revokeErr := f.revoke(ctx, g)
-	if err := f.Store.Delete(ctx, g); err != nil {
-		return revokeErr == nil, err
+// where Google does not confirm. What a consent or refresh at the same moment has stored is withdrawn and deleted as
+// well; a grant that is gone is no error.
+func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (Revocation, error) {
+	for {
+		revocation, err := f.revokeUnlessHeld(ctx, g)
+		if err != nil {
+			return NotConfirmed, err
+		}
+		err = f.Store.Delete(ctx, g)
+		if err == nil {
+			return f.disconnected(ctx, g, revocation)
+		}
+		if !errors.Is(err, tokenstore.ErrConflict) {
+			return revocation, err
+		}
+		newer, err := f.Store.Get(ctx, g.Owner)
+		if errors.Is(err, tokenstore.ErrNotFound) {
+			return f.disconnected(ctx, g, revocation)
+		}
+		if err != nil {
+			return revocation, err
+		}
+		g = newer
 	}
-	f.Audit(ctx, "disconnected", g.Owner, "revoked", revokeErr == nil)
-	return revokeErr == nil, nil
 }
 
-// revoke ends the whole grant at Google, which revoking any one of its tokens does
-// [Google: revoking a token].
-func (f *Flow) revoke(ctx context.Context, g *tokenstore.Grant) error {
+// disconnected ends a Disconnect. Two owners of one account who disconnect at once each see the other's grant before
+// they delete their own: whoever finds none afterwards revokes.
+func (f *Flow) disconnected(ctx context.Context, g *tokenstore.Grant, revocation Revocation) (Revocation, error) {
+	if revocation == Held {
+		var err error
+		if revocation, err = f.revokeUnlessHeld(ctx, g); err != nil {
+			f.Audit(ctx, "disconnected", g.Owner, "revocation", NotConfirmed, "error", err)
+			return NotConfirmed, nil
+		}
+	}
+	f.Audit(ctx, "disconnected", g.Owner, "revocation", revocation)
+	return revocation, nil
+}
+
+// revokeUnlessHeld ends the whole consent at Google, which revoking any one of its tokens does, unless another
+// owner's active grant rests on it, too. Its error is the store's.
+func (f *Flow) revokeUnlessHeld(ctx context.Context, g *tokenstore.Grant) (Revocation, error) {
+	all, err := f.Store.ByGoogle(ctx, g.Account())
+	if err != nil {
+		return NotConfirmed, err
+	}
+	for _, other := range all {
+		// What is sealed with an unknown key may well be in use.
+		if other.Owner != g.Owner && (f.usable(other) || other.Reason == tokenstore.ReasonUnknownKey) {
+			return Held, nil
+		}
+	}
 	token := g.RefreshToken
 	if token == "" {
 		token = g.AccessToken
 	}
 	if token == "" {
-		return fmt.Errorf("no token to revoke")
+		return NotConfirmed, nil
 	}
+	if err := f.revoke(ctx, token); err != nil {
+		f.Audit(ctx, "revocation not confirmed", g.Owner, "error", err)
+		return NotConfirmed, nil
+	}
+	return Revoked, nil
+}
+
+// revoke withdraws a token and all that was granted with it [Google: revoking a token]. A token that is dead already
+// is no error.
+func (f *Flow) revoke(ctx context.Context, token seal.Secret) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, revokeURL, strings.NewReader(url.Values{"token": {string(token)}}.Encode()))
 	if err != nil {
 		return err
@@ -42,9 +104,23 @@ func (f *Flow) revoke(ctx context.Context, g *tokenstore.Grant) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	defer res.Body.Close()
-	io.Copy(io.Discard, res.Body)
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%w: revoke: status %d", ErrNonsense, res.StatusCode)
+	if res.StatusCode == http.StatusOK {
+		return nil
 	}
-	return nil
+	var body struct{ Error string }
+	if raw, _ := io.ReadAll(res.Body); res.StatusCode == http.StatusBadRequest && json.Unmarshal(raw, &body) == nil && body.Error == "invalid_token" {
+		return nil
+	}
+	return fmt.Errorf("%w: revoke: status %d", ErrBadResponse, res.StatusCode)
+}
+
+// refuseDomain gives back what Google issued for an account that is not let in, and returns ErrDomain.
+func (f *Flow) refuseDomain(ctx context.Context, owner string, a *answer) error {
+	issued := &tokenstore.Grant{Owner: owner, RefreshToken: a.refresh, AccessToken: a.access}
+	if owner != a.who.subject {
+		issued.Google = a.who.subject
+	}
+	revocation, err := f.revokeUnlessHeld(ctx, issued)
+	f.Audit(ctx, "account of another domain refused", owner, "revocation", revocation, "error", err)
+	return ErrDomain
 }

@@ -21,15 +21,20 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	for age, want := range map[time.Duration]error{
-		0: nil, 10 * time.Minute: nil, 10*time.Minute + 1: ErrState, -time.Minute: nil, -time.Minute - 1: ErrState, 365 * 24 * time.Hour: ErrState,
+		0: nil, 10 * time.Minute: nil, 10*time.Minute + 1: nil, 24 * time.Hour: nil, 24*time.Hour + 1: ErrState, -time.Minute: nil, -time.Minute - 1: ErrState, 365 * 24 * time.Hour: ErrState,
 	} {
-		if _, err := openState(f.Keys, sealed, noon.Add(age)); !errors.Is(err, want) {
+		s, err := openState(f.Keys, sealed, noon.Add(age))
+		if !errors.Is(err, want) {
 			t.Errorf("%v old: %v, want %v", age, err, want)
+		}
+		if err == nil && s.late(noon.Add(age)) != (age > 10*time.Minute) {
+			t.Errorf("%v old: late is %t", age, s.late(noon.Add(age)))
 		}
 	}
 	for name, spoil := range map[string]func(*state){
 		"flow id": func(s *state) { s.Flow = "" }, "nonce": func(s *state) { s.Nonce = "" },
-		"verifier": func(s *state) { s.Verifier = "" }, "browser": func(s *state) { s.Browser = "" }, "time": func(s *state) { s.Issued = time.Time{} },
+		"verifier": func(s *state) { s.Verifier = "" }, "browser or owner": func(s *state) { s.Browser = "" },
+		"choice between browser and owner": func(s *state) { s.Owner = "o" }, "time": func(s *state) { s.Issued = time.Time{} },
 	} {
 		s := validState()
 		spoil(s)
@@ -67,7 +72,7 @@ func FuzzState(f *testing.F) {
 	f.Add("\x00", []byte(`{"f":"f","n":"n","v":"v","b":"b","t":null}`), int64(1<<62))
 	f.Add("a", []byte(`[]`), int64(0))
 	f.Fuzz(func(t *testing.T, raw string, content []byte, ahead int64) {
-		if s, err := openState(flow.Keys, raw, noon); err != ErrState || s != nil {
+		if s, err := openState(flow.Keys, raw, noon); !errors.Is(err, ErrState) || s != nil {
 			t.Fatalf("%q opens: %+v, %v", raw, s, err)
 		}
 		sealed, err := flow.Keys.SealString(statePurpose, "", content)
@@ -77,12 +82,12 @@ func FuzzState(f *testing.F) {
 		now := noon.Add(time.Duration(ahead))
 		s, err := openState(flow.Keys, sealed, now)
 		if err != nil {
-			if err != ErrState || s != nil {
+			if !errors.Is(err, ErrState) || s != nil {
 				t.Fatalf("%+v, %v", s, err)
 			}
 			return
 		}
-		if s.Flow == "" || s.Nonce == "" || s.Verifier == "" || s.Browser == "" || now.Before(s.Issued.Add(-time.Minute)) || now.After(s.Issued.Add(10*time.Minute)) {
+		if s.Flow == "" || s.Nonce == "" || s.Verifier == "" || (s.Browser == "") == (s.Owner == "") || now.Before(s.Issued.Add(-time.Minute)) || now.After(s.Issued.Add(24*time.Hour)) {
 			t.Fatalf("at %v accepted: %+v", now, s)
 		}
 		again, err := s.seal(flow.Keys)

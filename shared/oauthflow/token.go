@@ -3,7 +3,6 @@ package oauthflow
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +26,7 @@ type tokens struct {
 }
 
 // call runs one request to the token endpoint and returns its checked answer, or ErrUnavailable,
-// ErrNonsense, or a *refusal.
+// ErrBadResponse, or a *refusal.
 func (f *Flow) call(ctx context.Context, do func(context.Context) (*oauth2.Token, error)) (*tokens, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, f.client), timeout)
 	defer cancel()
@@ -35,18 +34,11 @@ func (f *Flow) call(ctx context.Context, do func(context.Context) (*oauth2.Token
 	var refused *oauth2.RetrieveError
 	switch {
 	case errors.As(err, &refused):
-		r := &refusal{status: refused.Response.StatusCode, code: refused.ErrorCode}
-		var body struct {
-			Subtype string `json:"error_subtype"`
-		}
-		if json.Unmarshal(refused.Body, &body) == nil {
-			r.subtype = body.Subtype
-		}
-		return nil, r
+		return nil, readRefusal(refused)
 	case isTransport(err):
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case err != nil:
-		return nil, ErrNonsense // the error may quote the answer
+		return nil, ErrBadResponse // the error may quote the answer
 	}
 	return f.check(t)
 }
@@ -61,7 +53,7 @@ func isBearer(token string) bool {
 func (f *Flow) check(t *oauth2.Token) (*tokens, error) {
 	r := &tokens{access: seal.Secret(t.AccessToken), refresh: seal.Secret(t.RefreshToken)}
 	if !isBearer(t.AccessToken) || !strings.EqualFold(t.TokenType, "bearer") || t.ExpiresIn <= 0 || t.ExpiresIn > 1e9 {
-		return nil, ErrNonsense
+		return nil, ErrBadResponse
 	}
 	r.expiry = f.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
 	if scope, ok := t.Extra("scope").(string); ok && scope != "" {

@@ -29,29 +29,35 @@ func TestTokenResponse(t *testing.T) {
 	}{
 		"good":                               {200, `{` + good + `}`, nil},
 		"with a small letter":                {200, strings.Replace(`{`+good+`}`, "Bearer", "bearer", 1), nil},
-		"of another token type":              {200, strings.Replace(`{`+good+`}`, "Bearer", "MAC", 1), ErrNonsense},
-		"without a token type":               {200, `{"access_token":"at","expires_in":3599}`, ErrNonsense},
-		"without an access token":            {200, `{"token_type":"Bearer","expires_in":3599,"refresh_token":"` + canary + `"}`, ErrNonsense},
-		"with a line break in the token":     {200, `{"access_token":"a\r\nX: ` + canary + `","token_type":"Bearer","expires_in":3599}`, ErrNonsense},
+		"of another token type":              {200, strings.Replace(`{`+good+`}`, "Bearer", "MAC", 1), ErrBadResponse},
+		"without a token type":               {200, `{"access_token":"at","expires_in":3599}`, ErrBadResponse},
+		"without an access token":            {200, `{"token_type":"Bearer","expires_in":3599,"refresh_token":"` + canary + `"}`, ErrBadResponse},
+		"with a line break in the token":     {200, `{"access_token":"a\r\nX: ` + canary + `","token_type":"Bearer","expires_in":3599}`, ErrBadResponse},
 		"with padding":                       {200, strings.Replace(`{`+good+`}`, `"at"`, `"-._~+/09azAZ=="`, 1), nil},
-		"with padding inside the token":      {200, strings.Replace(`{`+good+`}`, `"at"`, `"a=t"`, 1), ErrNonsense},
-		"with nothing but padding":           {200, strings.Replace(`{`+good+`}`, `"at"`, `"=="`, 1), ErrNonsense},
-		"without an expiry":                  {200, `{"access_token":"` + canary + `","token_type":"Bearer"}`, ErrNonsense},
-		"with a token for an expiry":         {200, `{"access_token":"at","token_type":"Bearer","expires_in":"` + canary + `"}`, ErrNonsense},
-		"that expired":                       {200, `{"access_token":"` + canary + `","token_type":"Bearer","expires_in":-1}`, ErrNonsense},
-		"that never expires":                 {200, `{"access_token":"` + canary + `","token_type":"Bearer","expires_in":99999999999}`, ErrNonsense},
-		"cut":                                {200, `{"access_token":"` + canary, ErrNonsense},
-		"empty":                              {200, ``, ErrNonsense},
-		"a list":                             {200, `["` + canary + `"]`, ErrNonsense},
-		"a refused code":                     {400, `{"error":"invalid_grant","error_description":"` + canary + `"}`, ErrCode},
-		"a refused client":                   {401, `{"error":"invalid_client","error_description":"` + canary + `"}`, ErrClient},
-		"a redirect URI that does not match": {400, `{"error":"redirect_uri_mismatch"}`, ErrClient},
+		"with padding inside the token":      {200, strings.Replace(`{`+good+`}`, `"at"`, `"a=t"`, 1), ErrBadResponse},
+		"with nothing but padding":           {200, strings.Replace(`{`+good+`}`, `"at"`, `"=="`, 1), ErrBadResponse},
+		"without an expiry":                  {200, `{"access_token":"` + canary + `","token_type":"Bearer"}`, ErrBadResponse},
+		"with a token for an expiry":         {200, `{"access_token":"at","token_type":"Bearer","expires_in":"` + canary + `"}`, ErrBadResponse},
+		"that expired":                       {200, `{"access_token":"` + canary + `","token_type":"Bearer","expires_in":-1}`, ErrBadResponse},
+		"that never expires":                 {200, `{"access_token":"` + canary + `","token_type":"Bearer","expires_in":99999999999}`, ErrBadResponse},
+		"cut":                                {200, `{"access_token":"` + canary, ErrBadResponse},
+		"empty":                              {200, ``, ErrBadResponse},
+		"a list":                             {200, `["` + canary + `"]`, ErrBadResponse},
+		"a refused code":                     {400, `{"error":"invalid_grant","error_description":"` + canary + `"}`, ErrInvalidGrant},
+		"a refused client":                   {401, `{"error":"invalid_client","error_description":"` + canary + `"}`, ErrInvalidClient},
+		"a redirect URI that does not match": {400, `{"error":"redirect_uri_mismatch"}`, ErrInvalidGrant},
+		"a code of another client":           {401, `{"error":"unauthorized_client"}`, ErrInvalidGrant},
+		"a deleted client":                   {401, `{"error":"deleted_client"}`, ErrInvalidClient},
+		"a disabled client":                  {401, `{"error":"disabled_client"}`, ErrInvalidClient},
+		"a hiccup told as a refusal":         {400, `{"error":"internal_failure"}`, ErrUnavailable},
+		"a rate limit told as a refusal":     {403, `{"error":"rate_limit_exceeded"}`, ErrRateLimited},
+		"a rate limit in the APIs' form":     {403, `{"error":{"code":403,"status":"PERMISSION_DENIED","details":[{"reason":"RATE_LIMIT_EXCEEDED"}]}}`, ErrRateLimited},
 		"a broken server":                    {503, canary, ErrUnavailable},
-		"too many requests":                  {429, `{"error":"rate_limit_exceeded"}`, ErrUnavailable},
-		"a page":                             {403, `<html>` + canary, ErrNonsense},
+		"too many requests":                  {429, `{"error":"too_many"}`, ErrRateLimited},
+		"a page":                             {403, `<html>` + canary, ErrBadResponse},
 	} {
 		f := newFlow(t, answers{c.status, c.body})
-		_, _, err := f.exchange(t.Context(), &f.oauth, "the-code", "nonce")
+		_, err := f.exchange(t.Context(), &f.oauth, "the-code", expected{nonce: "nonce"})
 		if c.want == nil {
 			c.want = ErrIDToken // all that it lacks
 		}
@@ -67,13 +73,21 @@ func TestTokenResponse(t *testing.T) {
 func TestRefusedRefreshSaysWhy(t *testing.T) {
 	for body, want := range map[string]tokenstore.Reason{
 		`{"error":"invalid_grant"}`:                                 tokenstore.ReasonRevoked,
+		`{"error":"unauthorized_client"}`:                           tokenstore.ReasonRevoked,
+		`{"error":"invalid_scope"}`:                                 tokenstore.ReasonRevoked,
+		`{"error":"invalid_request"}`:                               tokenstore.ReasonRevoked,
 		`{"error":"invalid_grant","error_subtype":"invalid_rapt"}`:  tokenstore.ReasonAdmin,
 		`{"error":"invalid_grant","error_subtype":"rapt_required"}`: tokenstore.ReasonAdmin,
 		`{"error":"invalid_rapt"}`:                                  tokenstore.ReasonAdmin,
 		`{"error":"admin_policy_enforced"}`:                         tokenstore.ReasonAdmin,
+		`{"error":"access_denied"}`:                                 tokenstore.ReasonAdmin,
 		`{"error":"invalid_client"}`:                                "",
-		`{"error":"unauthorized_client"}`:                           "",
-		`{"error":"invalid_request"}`:                               "",
+		`{"error":"deleted_client"}`:                                "",
+		`{"error":"disabled_client"}`:                               "",
+		`{"error":"internal_failure"}`:                              "",
+		`{"error":"server_error"}`:                                  "",
+		`{"error":"temporarily_unavailable"}`:                       "",
+		`{"error":"rate_limit_exceeded"}`:                           "",
 		`{}`:                                                        "",
 		`{"error_subtype":"invalid_rapt"}`:                          "",
 	} {
@@ -87,6 +101,19 @@ func TestRefusedRefreshSaysWhy(t *testing.T) {
 			if refused.status = 503; refused.reason() != "" {
 				t.Errorf("%s with 503 has the reason %q", body, refused.reason())
 			}
+		}
+	}
+}
+
+func TestRefusalInTheLogSaysWhoAnsweredAndWhy(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"invalid_grant","error_subtype":"invalid_rapt","error_description":"canary"}`:            `error "invalid_grant", subtype "invalid_rapt"`,
+		`{"error":{"status":"PERMISSION_DENIED","errors":[{"reason":"accessDenied"}],"message":"canary"}}`: `error "accessDenied"`,
+		`<!doctype html><title>canary</title>`:                                                             `a page of HTML`,
+	} {
+		_, err := newFlow(t, answers{403, body}).exchangeOnce(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", body, err)
 		}
 	}
 }
@@ -127,7 +154,7 @@ func FuzzTokenResponse(f *testing.F) {
 		r, err := flow.exchangeOnce(t.Context())
 		if err != nil {
 			var refused *refusal
-			if r != nil || !errors.Is(err, ErrNonsense) && !errors.Is(err, ErrUnavailable) && !errors.As(err, &refused) {
+			if r != nil || !errors.Is(err, ErrBadResponse) && !errors.Is(err, ErrUnavailable) && !errors.As(err, &refused) {
 				t.Fatalf("%v, %v", r, err)
 			}
 			if refused != nil && (refused.kind() == nil || refused.reason() != "" && refused.code == "") {

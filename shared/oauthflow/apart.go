@@ -1,0 +1,80 @@
+package oauthflow
+
+import (
+	"context"
+	"errors"
+
+	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore"
+)
+
+// errNoGrant means that there is no usable grant beside which a permission could be kept apart.
+var errNoGrant = errors.New("oauthflow: no usable grant")
+
+// recordApart stores the token of a permission that is kept apart, and what also changes, in the grant of the owner.
+// It returns errNoGrant, ErrDomain, an *OtherAccountError or an error of the store; then nothing was stored.
+func (f *Flow) recordApart(ctx context.Context, owner string, a *answer, also func(*tokenstore.Grant)) (*tokenstore.Grant, error) {
+	if !f.isAllowed(a.who.domain) {
+		return nil, f.refuseDomain(ctx, owner, a)
+	}
+	g, err := tokenstore.Update(ctx, f.Store, owner, func(g *tokenstore.Grant) error {
+		switch {
+		case !f.usable(g):
+			return errNoGrant
+		case g.Account() != a.who.subject:
+			return &OtherAccountError{Scopes: permissions(a.scopes)}
+		}
+		if given := f.onlyApart(a.scopes); len(given) > 0 {
+			g.Apart = tokenstore.Apart{Token: a.access, Expiry: a.expiry, Scopes: given}
+		}
+		also(g)
+		return nil
+	})
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		return nil, errNoGrant
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.Audit(ctx, "permission given apart", owner, "scopes", a.scopes)
+	return g, nil
+}
+
+// onlyApart returns those of scopes that are kept apart.
+func (f *Flow) onlyApart(scopes []string) []string {
+	return without(scopes, without(scopes, f.Apart...)...)
+}
+
+// signInApart is signIn for a permission that is kept apart. Whoever has no usable grant signs in first; the page
+// that was wanted asks for the permission again.
+func (f *Flow) signInApart(ctx context.Context, s *state, a *answer, b Browser) (*Outcome, error) {
+	id := seal.NewID()
+	g, err := f.recordApart(ctx, a.who.subject, a, f.session(id, a.who.subject, b))
+	if errors.Is(err, errNoGrant) {
+		s.Apart, s.Scopes = false, nil
+		return f.exactly(ctx, s, a)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out, err := f.signedIn(ctx, g, id, b)
+	if err != nil {
+		return nil, err
+	}
+	out.Missing = lacking(a.scopes, s.Scopes)
+	return out, nil
+}
+
+// exactly goes back to Google for a token that covers what s asks for and the grant holds, and nothing that is kept
+// apart. Nothing of the answer is stored.
+func (f *Flow) exactly(ctx context.Context, s *state, a *answer) (*Outcome, error) {
+	g, err := f.Store.Get(ctx, a.who.subject)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		g, err = &tokenstore.Grant{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.exact(g)
+	return f.again(s, a.who.email)
+}

@@ -1,0 +1,136 @@
+package oauthflow
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"functions.local/oauth/shared/tokenstore"
+)
+
+// errNoRefreshToken means that there is no refresh token, neither a new one nor a stored one that works.
+// After prompt=consent that makes no sense.
+var errNoRefreshToken = fmt.Errorf("%w: no refresh token", ErrBadResponse)
+
+// record stores an answer as the owner's grant, with what also changes of it, and returns the grant as stored.
+//
+// Nothing that was granted is forgotten by an answer that comes late or covers less than the grant: where its flow
+// began before the consent that is stored, or the stored refresh token turns out to work, the grant's tokens and
+// scopes stay as they are. Google gives a refresh token with the first consent, so that the late answer may be the
+// one that has it.
+//
+// It returns errNoRefreshToken, ErrDomain, an *OtherAccountError or an error of the store; then nothing was stored.
+func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*tokenstore.Grant)) (*tokenstore.Grant, error) {
+	if !f.isAllowed(a.who.domain) {
+		return nil, f.refuseDomain(ctx, owner, a)
+	}
+	var (
+		event    string
+		proven   *tokenstore.Grant // its refresh token is known to work, or not known to be dead
+		unproven *tokenstore.Grant
+		replaced *tokenstore.Grant
+	)
+	for {
+		g, err := tokenstore.Upsert(ctx, f.Store, owner, func(g *tokenstore.Grant) error {
+			unproven, replaced = nil, nil
+			if connected := connectedTo(g); connected != "" && connected != a.who.subject {
+				if !a.mayChange {
+					return &OtherAccountError{Scopes: permissions(a.scopes)}
+				}
+				replaced = g.Clone()
+				*g = *renewed(g)
+			}
+			usable := f.usable(g)
+			late := !a.began.IsZero() && a.began.Before(g.Consented)
+			switch {
+			case a.refresh == "" && (!usable || g.Narrower && a.mayRenew):
+				return errNoRefreshToken
+			case !usable || covers(a.scopes, g.Scopes):
+				event = f.take(g, a)
+			case late, proven != nil && proven.RefreshToken == g.RefreshToken:
+				event = "signed in"
+			default:
+				unproven = g.Clone()
+				return errUnchanged
+			}
+			g.Email, g.Domain = cmp.Or(a.who.email, g.Email), a.who.domain
+			also(g)
+			return nil
+		})
+		if unproven != nil {
+			if proven, err = f.prove(ctx, unproven); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.Audit(ctx, event, owner, "scopes", g.Scopes)
+		if replaced != nil {
+			revocation, err := f.revokeUnlessHeld(ctx, replaced)
+			f.Audit(ctx, "account replaced", owner, "revocation", revocation, "error", err)
+		}
+		return g, nil
+	}
+}
+
+// take makes the answer's tokens and scopes the grant's, and names what that is.
+func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
+	switch {
+	case !f.usable(g):
+		event = "consent given"
+	case covers(g.Scopes, a.scopes):
+		event = "signed in"
+	default:
+		event = "consent extended"
+	}
+	now := f.Now()
+	if a.refresh != "" {
+		g.RefreshToken, g.RefreshExpiry, g.Client, g.Narrower = a.refresh, a.refreshExpiry, f.ClientID, false
+	}
+	if g.Created.IsZero() {
+		g.Created = now
+	}
+	if g.Owner != a.who.subject {
+		g.Google = a.who.subject
+	}
+	g.AccessToken, g.Expiry, g.Scopes = a.access, a.expiry, a.scopes
+	g.Consented, g.Status, g.Reason = now, tokenstore.Active, ""
+	return event
+}
+
+// prove refreshes g and returns a grant whose refresh token is not known to be dead, or nil.
+func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
+	newer, err := f.refreshOnce(ctx, g)
+	var consent *ConsentError
+	switch {
+	case err == nil:
+		return newer, nil
+	case errors.As(err, &consent):
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, err
+	}
+	f.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
+	return g, nil
+}
+
+// connectedTo returns the subject of the Google account that the grant is for, or "" where it is for none yet.
+func connectedTo(g *tokenstore.Grant) string {
+	if isApp(g.Owner) {
+		return g.Google
+	}
+	return g.Owner
+}
+
+// renewed returns a grant of g's owner and version that holds nothing of the account that was connected. Its jobs
+// are off: they were turned on for that account.
+func renewed(g *tokenstore.Grant) *tokenstore.Grant {
+	n := g.Clone()
+	n.Google, n.Email, n.Domain, n.Client = "", "", "", ""
+	n.RefreshToken, n.AccessToken, n.Scopes, n.Narrower, n.Apart = "", "", nil, false, tokenstore.Apart{}
+	n.Jobs, n.Zones, n.Status = nil, nil, tokenstore.NeedsConsent
+	return n
+}
