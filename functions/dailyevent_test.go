@@ -15,8 +15,6 @@ import (
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 	"functions.local/oauth/shared/tokenstore/tokenstoretest"
-
-	_ "functions.local/oauth/functions/dailyevent"
 )
 
 const scheduler = "scheduler@project.iam.gserviceaccount.com"

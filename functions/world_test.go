@@ -16,12 +16,7 @@ import (
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 
-	_ "functions.local/oauth/functions/createevent"
-	_ "functions.local/oauth/functions/createfile"
-	_ "functions.local/oauth/functions/listlabels"
-	_ "functions.local/oauth/functions/listprojects"
-	_ "functions.local/oauth/functions/oauth2callback"
-	_ "functions.local/oauth/functions/oauth2init"
+	_ "functions.local/oauth/functions/all"
 )
 
 const (
@@ -179,9 +174,9 @@ func (s *countedStore) Put(ctx context.Context, g *tokenstore.Grant) error {
 	return s.Store.Put(ctx, g)
 }
 
-func (s *countedStore) Delete(ctx context.Context, subject string) error {
+func (s *countedStore) Delete(ctx context.Context, g *tokenstore.Grant) error {
 	s.writes.Add(1)
-	return s.Store.Delete(ctx, subject)
+	return s.Store.Delete(ctx, g)
 }
 
 func (s *countedStore) UseOnce(ctx context.Context, id string, until time.Time) error {
