@@ -158,18 +158,23 @@ func TestRetry(t *testing.T) {
 			}
 		})
 	}
-	t.Run("gives up after the third answer and leaves its body readable", func(t *testing.T) {
-		body := oldFormat(503, "backendError", "Backend Error")
-		g := &google{answers: []answer{{status: 503, body: body}}}
-		client, _ := newClient(g)
-		res, err := client.Get(somewhere)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := io.ReadAll(res.Body); len(g.tokens) != 3 || string(b) != body {
-			t.Errorf("%d calls, %q, %v", len(g.tokens), b, err)
-		}
-	})
+	for name, c := range map[string]struct{ status, calls int }{
+		"gives up after the third answer, whose body can be read": {503, 3},
+		"leaves the body of a 403 as it was":                      {403, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := oldFormat(c.status, "other", strings.Repeat("x", maxError))
+			g := &google{answers: []answer{{status: c.status, body: body}}}
+			client, _ := newClient(g)
+			res, err := client.Get(somewhere)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(res.Body); len(g.tokens) != c.calls || string(b) != body {
+				t.Errorf("%d calls, %d bytes, %v", len(g.tokens), len(b), err)
+			}
+		})
+	}
 	t.Run("sends the body again", func(t *testing.T) {
 		g := &google{answers: []answer{{status: 500}, {status: 401}, fine}}
 		client, _ := newClient(g)
@@ -305,23 +310,23 @@ func TestAnswer(t *testing.T) {
 		answer        answer
 		bad           bool
 	}{
-		"an object":                           {answer: fine},
-		"an object behind spaces":             {answer: answer{status: 200, body: " \r\n\t{\"a\":1}"}},
-		"null":                                {answer: answer{status: 200, body: "null"}, bad: true},
-		"null, of a POST":                     {method: "POST", answer: answer{status: 200, body: "null"}, bad: true},
-		"null behind a space":                 {answer: answer{status: 201, body: "\nnull"}, bad: true},
-		"an array":                            {answer: answer{status: 200, body: "[{}]"}, bad: true},
-		"a string":                            {answer: answer{status: 200, body: `"{"`}, bad: true},
-		"HTML":                                {answer: answer{status: 200, body: "<!doctype html>", header: "Content-Type: text/html"}, bad: true},
-		"JSON by its type alone":              {query: "-", answer: answer{status: 200, body: "null"}, bad: true},
-		"an empty success":                    {answer: answer{status: 200}, bad: true},
-		"nothing but spaces":                  {answer: answer{status: 200, body: strings.Repeat(" ", 5000)}, bad: true},
-		"an empty 204":                        {answer: answer{status: 204}},
-		"an empty answer to a DELETE":         {method: "DELETE", answer: answer{status: 200}},
-		"an answer to a HEAD":                 {method: "HEAD", answer: answer{status: 200}},
-		"the beginning of a resumable upload": {method: "POST", query: "alt=json&uploadType=resumable", answer: answer{status: 200}},
-		"a download of JSON":                  {query: "alt=media", answer: answer{status: 200, body: "null"}},
-		"text, where nobody asked for JSON":   {query: "-", answer: answer{status: 200, body: "null", header: "Content-Type: text/plain"}},
+		"an object":                                {answer: fine},
+		"an object behind spaces":                  {answer: answer{status: 200, body: " \r\n\t{\"a\":1}"}},
+		"null":                                     {answer: answer{status: 200, body: "null"}, bad: true},
+		"null, of a POST":                          {method: "POST", answer: answer{status: 200, body: "null"}, bad: true},
+		"null behind a space":                      {answer: answer{status: 201, body: "\nnull"}, bad: true},
+		"an array":                                 {answer: answer{status: 200, body: "[{}]"}, bad: true},
+		"a string":                                 {answer: answer{status: 200, body: `"{"`}, bad: true},
+		"HTML":                                     {answer: answer{status: 200, body: "<!doctype html>", header: "Content-Type: text/html"}, bad: true},
+		"JSON by its type alone":                   {query: "-", answer: answer{status: 200, body: "null"}, bad: true},
+		"an empty success":                         {answer: answer{status: 200}, bad: true},
+		"an object behind 5,000 spaces":            {answer: answer{status: 200, body: strings.Repeat(" ", 5000) + "{}"}, bad: true},
+		"an empty 204":                             {answer: answer{status: 204}},
+		"an empty answer to a DELETE":              {method: "DELETE", answer: answer{status: 200}},
+		"an answer to a HEAD":                      {method: "HEAD", answer: answer{status: 200}},
+		"the beginning of a resumable upload":      {method: "POST", query: "alt=json&uploadType=resumable", answer: answer{status: 200}},
+		"a download of JSON":                       {query: "alt=media", answer: answer{status: 200, body: "null"}},
+		"text, where nobody asked for JSON":        {query: "-", answer: answer{status: 200, body: "null", header: "Content-Type: text/plain"}},
 		"an error that is no object is no success": {answer: answer{status: 404, body: "null"}},
 	} {
 		t.Run(name, func(t *testing.T) {

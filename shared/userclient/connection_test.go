@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,6 +107,35 @@ func TestConnection(t *testing.T) {
 			io.Copy(io.Discard, res.Body)
 			res.Body.Close()
 			cancel()
+		}
+	})
+	t.Run("a retry goes over the same one", func(t *testing.T) {
+		var calls, opened atomic.Int64
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch calls.Add(1) {
+			case 1:
+				w.WriteHeader(http.StatusServiceUnavailable)
+			case 2:
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+			io.WriteString(w, `{"a":"`+strings.Repeat("x", 60000)+`"}`)
+		}))
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				opened.Add(1)
+			}
+		}
+		server.Start()
+		t.Cleanup(server.Close)
+		client := New(server.Client().Transport, token, time.Now)
+		client.Transport.(*transport).sleep = func(context.Context, time.Duration) error { return nil }
+		res, err := client.Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if calls.Load() != 3 || opened.Load() != 1 {
+			t.Errorf("%d calls, %d connections", calls.Load(), opened.Load())
 		}
 	})
 	t.Run("a dead one is found out well within a request's 30 seconds", func(t *testing.T) {

@@ -189,7 +189,7 @@ func kindOfStatus(status int) Kind {
 // is counts as the user's: somebody who asks too often must not end a job for all.
 func (r *Refusal) readLimit(b *errorBody, now time.Time) {
 	limit := strings.ToLower(strings.ReplaceAll(b.Error.Message+" "+b.metadata("quota_limit"), " ", ""))
-	ofUser := strings.HasPrefix(r.Reason, "user") || strings.Contains(limit, "peruser") || strings.Contains(limit, "user-rate")
+	ofUser := strings.HasPrefix(r.Reason, "user") || strings.Contains(limit, "peruser")
 	named := strings.Contains(limit, "quotametric") || b.metadata("quota_limit") != ""
 	aDay := strings.HasPrefix(r.Reason, "dailyLimit") || strings.Contains(limit, "perday") ||
 		r.Reason == "quotaExceeded" && strings.Contains(limit, "youtube") // its quota has no other name
