@@ -2,6 +2,7 @@ package httpfunc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/userclient"
 )
 
 // headers are of every answer. Their values are shared by all of them.
@@ -216,11 +218,24 @@ func (x *exchange) logProblem(p problem, err error) {
 	switch {
 	case errors.Is(err, context.Canceled) && errors.Is(x.r.Context().Err(), context.Canceled):
 		x.log.Info("request given up by its client", "status", p.status, "error", describe(err))
+	case x.fault(err) != "":
+		x.log.Error(x.fault(err), "status", p.status, "error", describe(err))
 	case p.status >= 500:
 		x.log.Error("request failed", "status", p.status, "error", describe(err))
 	default:
 		x.log.Info("request refused", "status", p.status, "error", describe(err))
 	}
+}
+
+// fault says what whoever runs the service has to mend, or "" where a Google API's refusal is not their
+// concern.
+func (x *exchange) fault(err error) string {
+	r := userclient.Read(err, x.now())
+	if r == nil {
+		return ""
+	}
+	r.API = cmp.Or(r.API, x.f.API)
+	return r.Fault()
 }
 
 // sendToGoogle redirects the browser to Google's consent page. A browser that was never here gets its

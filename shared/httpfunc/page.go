@@ -32,6 +32,9 @@ var (
 	errorPage = NewPage("", errorHTML)
 )
 
+// ValuePage shows any value as JSON, for a function that has no page of its own.
+var ValuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
+
 // contentSecurityPolicy lets a page do nothing but show itself, in our style, and send its own forms.
 var contentSecurityPolicy = strings.Join([]string{
 	"default-src 'none'",
