@@ -208,7 +208,7 @@ func (f *Firestore) Delete(ctx context.Context, g *Grant) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	name := f.name("grants", g.Owner)
-	if !g.version.IsZero() {
+	if !g.version.IsZero() { // else there is no version that could be removed
 		w := remove(name)
 		w.CurrentDocument = overVersion(g.version)
 		if _, err := f.commit(ctx, w); !errors.Is(err, ErrConflict) {
