@@ -19,12 +19,13 @@ import (
 )
 
 // A File is a Memory that is kept in one file of this machine, together with the keyset that seals
-// its tokens, so that a restart of the local runner signs nobody out. Whoever can read the file has
-// the tokens: it protects them by its mode alone.
+// its tokens, so that a restart of the local runner signs nobody out. Only the mode of the file
+// protects the tokens, since the keyset is beside them.
 //
-// Each change is in the file before it is reported as done: the whole file is written beside the old
-// one and takes its place, so that there is always the old one or the new one. A change that cannot
-// be written is ErrUnavailable and is not made.
+// Each change is in the file before it is reported as done. The whole file is written beside the old
+// one and then takes its place, so that a process that is killed leaves the old file or the new one.
+// A change that cannot be written is ErrUnavailable and is not made. One process at a time may keep a
+// file; the changes of a second one are ErrUnavailable.
 type File struct {
 	*Memory
 	Keyset *seal.Keyset
@@ -35,15 +36,18 @@ type File struct {
 
 var _ Store = (*File)(nil)
 
+var errDamaged = errors.New("it is damaged")
+
 // content is what the file holds. A document is named and encoded as Firestore would have it.
 type content struct {
 	Keyset    json.RawMessage            `json:"keyset"`
 	Documents map[string]json.RawMessage `json:"documents"`
 }
 
-// OpenFile reads the store that the file holds, or makes the file with a new keyset. It returns an
-// error, and changes nothing, if anything in the file cannot be read, and also if others can read
-// the file: what they have read already no change of its mode takes back, so the owner has to know.
+// OpenFile reads the store that the file holds, or makes the file with a new keyset. If anything in
+// the file cannot be read, it returns an error and leaves the file as it is. It also refuses a file
+// that other users can read. It does not mend the mode by itself: they may have read the tokens
+// already, and the owner has to know.
 func OpenFile(path string) (*File, error) {
 	f := &File{Memory: NewMemory(), path: path}
 	f.save = f.write
@@ -97,7 +101,6 @@ func (f *File) load(b []byte) error {
 }
 
 func (f *File) add(name string, raw []byte) error {
-	errDamaged := errors.New("it is damaged")
 	doc := &pb.Document{}
 	collection, id, _ := strings.Cut(name, "/")
 	key, ok := keyOf(id)
@@ -134,7 +137,7 @@ func (f *File) write() error {
 	if err != nil {
 		return err
 	}
-	if err := f.replace(b); err != nil {
+	if err := f.swap(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return nil
@@ -165,9 +168,10 @@ func (f *File) marshal() ([]byte, error) {
 	return json.MarshalIndent(c, "", "  ")
 }
 
-func (f *File) replace(b []byte) error {
+// swap writes b beside the file, to the disk, and renames it to the file.
+func (f *File) swap(b []byte) error {
 	if f.written != nil {
-		// Another process that keeps the same file would lose our changes, and we its.
+		// Without this check, two processes with one file would undo each other's changes.
 		now, err := os.Stat(f.path)
 		if err != nil {
 			return err
@@ -185,14 +189,14 @@ func (f *File) replace(b []byte) error {
 		return err
 	}
 	_, err = file.Write(b)
-	err = errors.Join(err, file.Sync())
-	written, failed := file.Stat()
-	if err = errors.Join(err, failed, file.Close()); err != nil {
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(next, f.path); err != nil {
 		return err
 	}
-	f.written = written
+	if now, err := os.Stat(f.path); err == nil {
+		f.written = now
+	}
 	return nil
 }

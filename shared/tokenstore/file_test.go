@@ -261,9 +261,29 @@ func TestFileThatCannotBeWritten(t *testing.T) {
 func TestFileOfTwo(t *testing.T) {
 	path := newPath(t)
 	first, second := openFile(t, path), openFile(t, path)
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	put(t, first, tokenstoretest.Full("alice"))
 	if err := second.Put(t.Context(), tokenstoretest.Full("bob")); !errors.Is(err, tokenstore.ErrUnavailable) {
 		t.Errorf("Put over what another process wrote: %v", err)
+	}
+	if err := os.Chtimes(path, time.Time{}, before.ModTime()); err != nil { // as if both had written at the same moment
+		t.Fatal(err)
+	}
+	if err := second.Put(t.Context(), tokenstoretest.Full("bob")); !errors.Is(err, tokenstore.ErrUnavailable) {
+		t.Errorf("Put over what another process wrote at the same moment: %v", err)
+	}
+	edited, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(edited, '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Put(t.Context(), tokenstoretest.Full("bob")); !errors.Is(err, tokenstore.ErrUnavailable) {
+		t.Errorf("Put over what an editor wrote: %v", err)
 	}
 	get(t, openFile(t, path), "alice")
 	if err := os.Remove(path); err != nil {

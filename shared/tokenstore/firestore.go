@@ -85,12 +85,12 @@ func OpenFirestore(c FirestoreConfig) (*Firestore, error) {
 }
 
 func dial(emulator string) (*firestore.Client, error) {
-	dial := []grpc.DialOption{
-		// A connection can be lost without a word; without this, every call would fail for minutes. Where
-		// nothing is acknowledged any more, Linux ends the connection within the Timeout, which gRPC
-		// sets as TCP_USER_TIMEOUT, and the call still has the time to connect anew. Where something on
-		// the way acknowledges and passes nothing on, the next ping ends it. Google's front ends take
-		// no ping sooner than 30 s after the one before [googleapis/python-bigtable#181].
+	dialOptions := []grpc.DialOption{
+		// A connection can be lost without a word; without this, every call would fail for minutes. gRPC
+		// sets the Timeout as TCP_USER_TIMEOUT, too: when nothing is acknowledged any more, Linux ends the
+		// connection within the Timeout, and the call still has the time to connect anew. When something
+		// on the way acknowledges and passes nothing on, only a ping finds out. It cannot come sooner:
+		// Google's front ends allow one ping in 30 s [googleapis/python-bigtable#181].
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 1500 * time.Millisecond}),
 		// gRPC's own delay between attempts to connect grows to two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -100,13 +100,13 @@ func dial(emulator string) (*firestore.Client, error) {
 	}
 	options := []option.ClientOption{option.WithTelemetryDisabled()}
 	if emulator != "" {
-		conn, err := grpc.NewClient("passthrough:///"+emulator, append(dial, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		conn, err := grpc.NewClient("passthrough:///"+emulator, append(dialOptions, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 		if err != nil {
 			return nil, fmt.Errorf("tokenstore: %w", err)
 		}
 		options = append(options, option.WithGRPCConn(conn))
 	}
-	for _, d := range dial {
+	for _, d := range dialOptions {
 		options = append(options, option.WithGRPCDialOption(d))
 	}
 	client, err := firestore.NewClient(context.Background(), options...)
@@ -208,7 +208,7 @@ func (f *Firestore) Delete(ctx context.Context, g *Grant) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	name := f.name("grants", g.Owner)
-	if !g.version.IsZero() {
+	if !g.version.IsZero() { // else there is no version that could be removed
 		w := remove(name)
 		w.CurrentDocument = overVersion(g.version)
 		if _, err := f.commit(ctx, w); !errors.Is(err, ErrConflict) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
+	"google.golang.org/grpc/connectivity"
 )
 
 func TestConnect(t *testing.T) {
@@ -95,6 +96,34 @@ func TestConnect(t *testing.T) {
 		f.Get(t.Context(), "alice")
 		if err := f.Close(); err != nil || dials != 1 {
 			t.Errorf("Close = %v after %d attempts", err, dials)
+		}
+	})
+
+	t.Run("closing waits for an attempt and ends its connection", func(t *testing.T) {
+		client, err := dial("127.0.0.1:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, result := range []error{nil, errMetadata} {
+			goOn := make(chan struct{})
+			f := &Firestore{dial: func() (*firestore.Client, error) {
+				<-goOn
+				if result != nil {
+					return nil, result
+				}
+				return client, nil
+			}}
+			f.Connect()
+			closed := make(chan error)
+			go func() { closed <- f.Close() }()
+			close(goOn)
+			if err := <-closed; err != nil {
+				t.Errorf("Close = %v", err)
+			}
+		}
+		//lint:ignore SA1019 there is one connection
+		if state := client.Connection().GetState(); state != connectivity.Shutdown {
+			t.Errorf("the connection is %v", state)
 		}
 	})
 }
