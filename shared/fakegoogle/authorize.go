@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func (s *Server) Authorize(consentURL string, d Decision) (redirect string, err 
 	if err != nil {
 		return "", fmt.Errorf("fakegoogle: consent URL: %w", err)
 	}
-	if !slices.Contains(consentPaths, u.Path) {
+	if !slices.Contains(consentPaths, strings.TrimPrefix(u.Path, s.prefix())) {
 		return "", fmt.Errorf("fakegoogle: %q is not the path of the consent page", u.Path)
 	}
 	q, err := url.ParseQuery(u.RawQuery)

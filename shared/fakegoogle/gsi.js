@@ -1,10 +1,12 @@
 // A local stand-in for Google Identity Services: google.accounts.oauth2.initCodeClient.
 (() => {
   "use strict";
-  const base = new URL(document.currentScript.src).origin;
+  const library = document.currentScript.src;
+  const base = library.slice(0, library.lastIndexOf("/gsi/client"));
+  const origin = new URL(library).origin;
 
   function consentURL(config, popup) {
-    const u = new URL("/o/oauth2/v2/auth", base);
+    const u = new URL(base + "/o/oauth2/v2/auth");
     const set = (name, value) => { if (value !== undefined && value !== "") u.searchParams.set(name, value); };
     set("client_id", config.client_id);
     set("scope", config.scope);
@@ -35,7 +37,7 @@
     let watch;
     const finish = () => { clearInterval(watch); removeEventListener("message", receive); };
     const receive = (event) => {
-      if (event.source !== popup || event.origin !== base || event.data?.type !== "fakegoogle-answer") return;
+      if (event.source !== popup || event.origin !== origin || event.data?.type !== "fakegoogle-answer") return;
       finish();
       config.callback(event.data.answer);
     };

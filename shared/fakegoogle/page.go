@@ -54,7 +54,7 @@ func (b box) Short() string {
 
 // showChooser lets the user pick an account. Callers hold s.mu.
 func (s *Server) showChooser(w http.ResponseWriter, r *http.Request, req *consentRequest) {
-	p := page{Action: r.URL.RequestURI(), App: req.app()}
+	p := page{Action: s.prefix() + r.URL.RequestURI(), App: req.app()}
 	for _, a := range s.users {
 		p.Users = append(p.Users, a.User)
 	}
@@ -67,9 +67,9 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, req *consen
 	again.Set("prompt", "select_account")
 	again.Del("login_hint")
 	p := page{
-		Action: r.URL.RequestURI(),
+		Action: s.prefix() + r.URL.RequestURI(),
 		App:    req.app(),
-		Switch: r.URL.Path + "?" + again.Encode(),
+		Switch: s.prefix() + r.URL.Path + "?" + again.Encode(),
 		User:   who.User,
 		Who:    []string{"Associate you with your Google Account"},
 	}

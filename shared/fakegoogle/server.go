@@ -11,8 +11,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +24,8 @@ type Server struct {
 	now  func() time.Time
 	ttl  time.Duration
 	keys *keyring
+
+	public atomic.Pointer[url.URL] // where browsers reach the pages; nil until it is said
 
 	mu            sync.Mutex // guards everything below
 	clients       map[string]Client
@@ -47,6 +51,7 @@ type Options struct {
 	Now            func() time.Time // default time.Now
 	AccessTokenTTL time.Duration    // default 1 hour
 	SigningKey     *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+	Public         string           // as for SetPublic, where it is known already
 }
 
 // New returns a Server with the clients and users of opts. It does no I/O. Without opts.SigningKey the
@@ -83,6 +88,9 @@ func New(opts Options) *Server {
 	for _, u := range opts.Users {
 		s.AddUser(u)
 	}
+	if opts.Public != "" {
+		s.SetPublic(opts.Public)
+	}
 	s.mux = s.routes()
 	return s
 }
@@ -115,6 +123,7 @@ func (s *Server) routes() *http.ServeMux {
 // ServeHTTP counts the request, fails it if Fail says so, and else answers as Google would.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	r = s.withoutPrefix(r)
 	if f := s.count(r.URL.Path); f != nil {
 		s.serveFailure(w, r, *f)
 	} else {
