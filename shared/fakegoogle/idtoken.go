@@ -40,8 +40,7 @@ func (s *Server) idToken(who User, clientID string, scopes []string, access, non
 	if s.editIDToken != nil {
 		s.editIDToken(claims)
 	}
-	key := s.keys.current()
-	return signRS256(key.key, key.id, claims)
+	return s.keys.current().sign("JWT", claims)
 }
 
 // EditIDToken sets a hook that changes the claims of every later ID token of the token endpoint; nil
@@ -55,13 +54,12 @@ func (s *Server) EditIDToken(edit func(claims map[string]any)) {
 // SignIDToken signs claims with the current key, as Google does for a service account too. Absent iss,
 // iat and exp are filled in; a claim that is nil is left out.
 func (s *Server) SignIDToken(claims map[string]any) string {
-	key := s.keys.current()
-	return signRS256(key.key, key.id, s.complete(claims))
+	return s.keys.current().sign("JWT", s.complete(claims))
 }
 
 // SignIDTokenWith signs claims with a key that is not Google's, under the id of the current one.
 func (s *Server) SignIDTokenWith(key *rsa.PrivateKey, claims map[string]any) string {
-	return signRS256(key, s.keys.current().id, s.complete(claims))
+	return signingKey{s.keys.current().id, key}.sign("JWT", s.complete(claims))
 }
 
 func (s *Server) complete(claims map[string]any) map[string]any {

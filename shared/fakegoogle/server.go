@@ -6,7 +6,7 @@
 package fakegoogle
 
 import (
-	"crypto/rand"
+	"crypto"
 	"crypto/rsa"
 	"io"
 	"maps"
@@ -20,10 +20,11 @@ import (
 
 // Server is the stand-in for Google. All its methods are safe for concurrent use.
 type Server struct {
-	mux  *http.ServeMux
-	now  func() time.Time
-	ttl  time.Duration
-	keys *keyring
+	mux     *http.ServeMux
+	now     func() time.Time
+	ttl     time.Duration
+	keys    *keyring
+	appKeys *keyring
 
 	public atomic.Pointer[url.URL] // where browsers reach the pages; nil until it is said
 
@@ -51,6 +52,7 @@ type Options struct {
 	Now            func() time.Time // default time.Now
 	AccessTokenTTL time.Duration    // default 1 hour
 	SigningKey     *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+	AppKey         crypto.Signer    // the app issuer's first one: RSA for RS256 or P-256 for ES256; default: a new RSA key
 	Public         string           // as for SetPublic, where it is known already
 }
 
@@ -61,6 +63,7 @@ func New(opts Options) *Server {
 		now:           opts.Now,
 		ttl:           opts.AccessTokenTTL,
 		keys:          &keyring{},
+		appKeys:       &keyring{},
 		clients:       map[string]Client{},
 		browsers:      map[string]*browser{},
 		codes:         map[string]*authCode{},
@@ -77,7 +80,10 @@ func New(opts Options) *Server {
 		s.ttl = time.Hour
 	}
 	if opts.SigningKey != nil {
-		s.keys.keys = []signingKey{{strings.ToLower(rand.Text()), opts.SigningKey}}
+		s.keys.rotate(opts.SigningKey)
+	}
+	if opts.AppKey != nil {
+		s.appKeys.rotate(opts.AppKey)
 	}
 	for _, c := range opts.Clients {
 		s.AddClient(c)
@@ -105,6 +111,9 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /revoke", s.serveRevoke)
 	mux.HandleFunc("GET /oauth2/v3/certs", s.serveCerts)
 	mux.HandleFunc("GET /gsi/client", s.serveIdentityServices)
+	mux.HandleFunc("GET /app/.well-known/openid-configuration", s.serveAppDiscovery)
+	mux.HandleFunc("GET /app/jwks", s.serveAppKeys)
+	mux.HandleFunc("/app/token", s.serveAppToken)
 
 	mux.HandleFunc("GET /gmail/v1/users/{user}/labels", s.api(gmailLabelsList, s.listLabels))
 	mux.HandleFunc("GET /drive/v3/files/generateIds", s.api(driveGenerateIDs, s.generateIDs))
