@@ -25,7 +25,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	req, err := s.parseConsentRequest(q)
+	req, err := s.parseConsentRequest(q, false)
 	if err != nil {
 		var fault *pageError
 		errors.As(err, &fault)

@@ -15,13 +15,14 @@ const Issuer = "https://accounts.google.com"
 
 const idTokenLifetime = time.Hour
 
-// idToken makes the ID token that goes with an access token. Callers hold s.mu.
-func (s *Server) idToken(who User, clientID string, scopes []string, access, nonce string) string {
+// idToken makes the ID token that goes with an access token; azp is the client that asked, aud the one it
+// is for. Callers hold s.mu.
+func (s *Server) idToken(who User, azp, aud string, scopes []string, access, nonce string) string {
 	sum := sha256.Sum256([]byte(access))
 	claims := map[string]any{
 		"iss":     Issuer,
-		"azp":     clientID,
-		"aud":     clientID,
+		"azp":     azp,
+		"aud":     aud,
 		"sub":     who.Subject,
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), // [OpenID Connect Core §3.1.3.6]
 		"iat":     s.now().Unix(),

@@ -35,7 +35,7 @@ func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, 
 		}
 		scopes = asked
 	}
-	return s.tokenResponse(r.grantKey, scopes, s.newAccessToken(r.grantKey, scopes), ""), nil
+	return s.tokenResponse(r.grantKey, client.ID, scopes, s.newAccessToken(r.grantKey, scopes), ""), nil
 }
 
 func (e refreshError) fault() *tokenError {
