@@ -35,6 +35,9 @@ func (s *Server) idToken(who User, azp, aud string, scopes []string, access, non
 		given, family, _ := strings.Cut(who.Name, " ")
 		claims["name"], claims["given_name"], claims["family_name"] = who.Name, given, family
 	}
+	if who.Domain != "" {
+		claims["hd"] = who.Domain
+	}
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}

@@ -38,6 +38,7 @@ type Server struct {
 	grants        map[grantKey]*grant
 	refreshErrors map[string]refreshError
 	testing       bool
+	rules         RefreshRules
 	sequence      int64
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)

@@ -159,9 +159,10 @@ func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *
 	}
 	body := s.tokenResponse(code.grantKey, azp, code.scopes, access, code.nonce)
 	if code.refresh {
-		body["refresh_token"] = s.newRefreshToken(code.grantKey, code.scopes, code.include)
-		if s.testing && !onlyIdentity(code.scopes) {
-			body["refresh_token_expires_in"] = int(testingLifetime.Seconds()) - 1
+		token := s.newRefreshToken(code.grantKey, code.scopes, code.include)
+		body["refresh_token"] = token
+		if r := s.refresh[token]; !r.expires.IsZero() {
+			body["refresh_token_expires_in"] = r.secondsLeft(s.now())
 		}
 	}
 	return body, nil
