@@ -42,6 +42,7 @@ type Server struct {
 	sequence      int64
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)
+	answers       map[string]map[string]any // by path
 	calls         map[string]int
 	failures      []*plannedFailure
 }
@@ -124,9 +125,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /calendar/v3/calendars/{calendar}/events", s.api(calendarInsert, s.insertEvent))
 	mux.HandleFunc("GET /calendar/v3/calendars/{calendar}/events/{id}", s.api(calendarGet, s.getEvent))
 	mux.HandleFunc("GET /v3/projects:search", s.api(projectsSearch, s.searchProjects))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeAPIError(w, apiErrorf(http.StatusNotFound, "notFound", "The requested URL %s was not found on this server.", r.URL.Path))
-	})
+	mux.HandleFunc("/", s.serveUnknown)
 	return mux
 }
 
