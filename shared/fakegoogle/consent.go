@@ -74,6 +74,6 @@ func sendBack(w http.ResponseWriter, r *http.Request, req *consentRequest, answe
 		showPopup(w, req.origin, answer)
 		return
 	}
-	pageHeaders(w, "")
+	pageHeaders(w, "", "")
 	http.Redirect(w, r, req.location(answer), http.StatusSeeOther)
 }

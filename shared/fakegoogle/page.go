@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"embed"
 	"html/template"
@@ -38,6 +39,7 @@ type page struct {
 	Code   string // of an error
 	Detail string
 	Origin string // of the popup's opener
+	Frames string // the origin whose pages may show it in a frame; "" for none
 	Answer map[string]string
 }
 
@@ -97,10 +99,16 @@ func showError(w http.ResponseWriter, status int, e *pageError) {
 
 // showPopup hands the answer to the page that opened the popup, if it is of that origin.
 func showPopup(w http.ResponseWriter, origin string, answer url.Values) {
+	showAnswer(w, origin, answer, "")
+}
+
+// showAnswer is showPopup for a page that may stand in a frame of that origin.
+func showAnswer(w http.ResponseWriter, origin string, answer url.Values, frames string) {
 	p := page{Origin: origin, Answer: map[string]string{}}
 	for name := range answer {
 		p.Answer[name] = answer.Get(name)
 	}
+	p.Frames = frames
 	show(w, http.StatusOK, popupPage, p)
 }
 
@@ -111,33 +119,37 @@ func show(w http.ResponseWriter, status int, t *template.Template, p page) {
 		http.Error(w, "fakegoogle: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	pageHeaders(w, p.Nonce)
+	pageHeaders(w, p.Nonce, p.Frames)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write(out.Bytes())
 }
 
-func pageHeaders(w http.ResponseWriter, nonce string) {
+func pageHeaders(w http.ResponseWriter, nonce, frames string) {
 	script := "'none'"
 	if nonce != "" {
 		script = "'nonce-" + nonce + "'"
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src "+script+"; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "strict-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src "+script+"; base-uri 'none'; frame-ancestors "+cmp.Or(frames, "'none'"))
+	// Google enforces no more either: its consent page only reports "same-origin", which would cut a popup off
+	// from the page that opened it. The report is left out, since it makes browsers warn in the console.
+	h.Set("Cross-Origin-Opener-Policy", "unsafe-none")
 }
 
 // app is how the pages call the client: the host that it runs on.
 func (req *consentRequest) app() string {
-	where := req.redirectURI
-	if req.origin != "" {
-		where = req.origin
+	return cmp.Or(host(req.origin), host(req.redirectURI), req.client.ID)
+}
+
+// host is the host of a URL, or "".
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
 	}
-	if u, err := url.Parse(where); err == nil && u.Host != "" {
-		return u.Host
-	}
-	return req.client.ID
+	return u.Host
 }
 
 // initial is the letter in the account's circle.

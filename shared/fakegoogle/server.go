@@ -113,6 +113,8 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /revoke", s.serveRevoke)
 	mux.HandleFunc("GET /oauth2/v3/certs", s.serveCerts)
 	mux.HandleFunc("GET /gsi/client", s.serveIdentityServices)
+	mux.HandleFunc("GET /gsi/select", s.serveSelect)
+	mux.HandleFunc("POST /gsi/select", s.serveSelect)
 	mux.HandleFunc("GET /app/.well-known/openid-configuration", s.serveAppDiscovery)
 	mux.HandleFunc("GET /app/jwks", s.serveAppKeys)
 	mux.HandleFunc("/app/token", s.serveAppToken)
