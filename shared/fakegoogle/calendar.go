@@ -27,9 +27,9 @@ type Event struct {
 	ID, Summary, Description, Location string
 	Start, End                         EventTime
 	Attendees                          []string // email addresses
-	Link                               string
-	Meet                               string // the address of its Google Meet room, if it has one
-	Cancelled                          bool   // deleted by the user; its id is never free again
+	Link                               string   // its page
+	Meet                               string   // the address of its Google Meet room, if it has one
+	Cancelled                          bool     // deleted by the user; its id is never free again
 	Created                            time.Time
 	body                               map[string]any // the whole resource as it is answered
 	purged                             bool
@@ -117,7 +117,7 @@ func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 		return nil, apiErrorf(http.StatusConflict, "duplicate", "The requested identifier already exists.")
 	}
 	e.Created = s.now()
-	e.Link = "https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.ID+" "+c.who.Email))
+	e.Link = s.inBrowsers("https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.ID+" "+c.who.Email)))
 	stamp := e.Created.UTC().Format("2006-01-02T15:04:05.000Z")
 	self := map[string]any{"email": c.who.Email, "self": true}
 	e.body = maps.Clone(body)

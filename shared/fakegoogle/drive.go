@@ -38,10 +38,11 @@ type File struct {
 	Client             string // the OAuth client that made it
 	Created            time.Time
 	Trashed            bool // in the trash; it is still answered
+	link               string
 }
 
-// Link is the address of the file's page.
-func (f File) Link() string { return "https://drive.google.com/file/d/" + f.ID + "/view" }
+// Link is the address of the file's page: a page of the server's once it knows its public URL.
+func (f File) Link() string { return f.link }
 
 func (f *File) resource() map[string]any {
 	return map[string]any{
@@ -130,6 +131,7 @@ func (s *Server) saveFile(c *call, f *File) (map[string]any, *apiError) {
 		f.Name = "Untitled"
 	}
 	f.Client, f.Created = c.client, s.now()
+	f.link = s.inBrowsers("https://drive.google.com/file/d/" + f.ID + "/view")
 	c.who.fileIDs[f.ID] = true
 	c.who.files = append(c.who.files, f)
 	return f.resource(), nil

@@ -19,6 +19,7 @@ var (
 	consentPage = parsePage("consent.html")
 	errorPage   = parsePage("error.html")
 	popupPage   = parsePage("popup.html")
+	madePage    = parsePage("made.html")
 )
 
 func parsePage(name string) *template.Template {
@@ -36,11 +37,14 @@ type page struct {
 	Users  []User
 	Who    []string // what the app learns about the user without a box
 	Boxes  []box
+	Made   made
 	Code   string // of an error
 	Detail string
-	Origin string // of the popup's opener
-	Frames string // the origin whose pages may show it in a frame; "" for none
-	Answer map[string]string
+	// Heading of an error that is no refusal of an app's request.
+	Heading string
+	Origin  string // of the popup's opener
+	Frames  string // the origin whose pages may show it in a frame; "" for none
+	Answer  map[string]string
 }
 
 // box is a permission that the user can untick.
@@ -94,7 +98,7 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, req *consen
 }
 
 func showError(w http.ResponseWriter, status int, e *pageError) {
-	show(w, status, errorPage, page{Code: e.code, Detail: e.detail})
+	show(w, status, errorPage, page{Code: "Error 400: " + e.code, Detail: e.detail})
 }
 
 // showPopup hands the answer to the page that opened the popup, if it is of that origin.

@@ -127,6 +127,8 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /calendar/v3/calendars/{calendar}/events", s.api(calendarInsert, s.insertEvent))
 	mux.HandleFunc("GET /calendar/v3/calendars/{calendar}/events/{id}", s.api(calendarGet, s.getEvent))
 	mux.HandleFunc("GET /v3/projects:search", s.api(projectsSearch, s.searchProjects))
+	mux.HandleFunc("GET /file/d/{id}/view", s.serveFilePage)
+	mux.HandleFunc("GET /calendar/event", s.serveEventPage)
 	mux.HandleFunc("/", s.serveUnknown)
 	return mux
 }
