@@ -102,7 +102,7 @@ func (s *Server) showMade(w http.ResponseWriter, r *http.Request, owner *account
 	if reader != nil && reader != owner {
 		show(w, http.StatusForbidden, errorPage, page{
 			Heading: "You need access", Code: "Error 403: forbidden",
-			Detail: "This belongs to another account than " + reader.Email + ". A link says with authuser= for which account it is.",
+			Detail: "You are " + reader.Email + " here, and this belongs to another account. A link names its account with authuser=.",
 		})
 		return
 	}

@@ -29,19 +29,18 @@ func parsePage(name string) *template.Template {
 
 // page is what every page shows.
 type page struct {
-	Nonce  string
-	Action string // the form's target: this very request
-	App    string // who asks
-	Switch string // this request again, with the account chooser
-	User   User
-	Users  []User
-	Who    []string // what the app learns about the user without a box
-	Boxes  []box
-	Made   made
-	Code   string // of an error
-	Detail string
-	// Heading of an error that is no refusal of an app's request.
-	Heading string
+	Nonce   string
+	Action  string // the form's target: this very request
+	App     string // who asks
+	Switch  string // this request again, with the account chooser
+	User    User
+	Users   []User
+	Who     []string // what the app learns about the user without a box
+	Boxes   []box
+	Made    made
+	Code    string // of an error
+	Detail  string
+	Heading string // of an error that is no refusal of an app's request
 	Origin  string // of the popup's opener
 	Frames  string // the origin whose pages may show it in a frame; "" for none
 	Answer  map[string]string

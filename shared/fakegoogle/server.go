@@ -1,5 +1,6 @@
 // Package fakegoogle is a strict, stateful stand-in for Google on this machine: the consent page, the
-// token endpoint and the few APIs that the functions call, all on one http.Handler.
+// token endpoint and the few APIs that the functions call, all on one http.Handler. It plays the issuer
+// of an app's own users as well.
 //
 // It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it
 // through httptest.NewServer, and deploy/local serves it to a browser.
