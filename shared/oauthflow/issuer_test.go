@@ -124,11 +124,10 @@ type issuers struct {
 
 func (w *issuers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.held != nil {
-		select {
-		case <-w.held:
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
+		<-w.held
+	}
+	if err := r.Context().Err(); err != nil {
+		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
