@@ -27,7 +27,7 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 	}
 	var (
 		event    string
-		proven   *tokenstore.Grant // its refresh token is known to work, or not known to be dead
+		proven   *tokenstore.Grant // its refresh token has been tried
 		unproven *tokenstore.Grant
 		replaced *tokenstore.Grant
 	)
@@ -101,19 +101,18 @@ func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 	return event
 }
 
-// prove refreshes g and returns a grant whose refresh token is not known to be dead, or nil.
+// prove refreshes g, which shows whether its refresh token works: if it does not, the stored grant is in need of
+// consent afterwards. Where that cannot be found out now, it counts as working.
 func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	newer, err := f.refreshOnce(ctx, g)
-	var consent *ConsentError
 	switch {
 	case err == nil:
 		return newer, nil
-	case errors.As(err, &consent):
-		return nil, nil
 	case ctx.Err() != nil:
 		return nil, err
+	case !errors.As(err, new(*ConsentError)):
+		f.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
 	}
-	f.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
 	return g, nil
 }
 

@@ -30,9 +30,13 @@ func TestNothingThatWasGrantedIsForgotten(t *testing.T) {
 		p.visit(Request{Scopes: []string{calendar}}, fakegoogle.Decision{User: ada})
 		w.advance(time.Second)
 		stored := w.grant(ada).RefreshToken
-		out, err := p.finish(late)
-		if err != nil || len(out.Missing) > 0 || !p.hasSession() {
-			t.Errorf("%+v, %v", out, err)
+		if n := w.exchanges(func() {
+			out, err := p.finish(late)
+			if err != nil || len(out.Missing) > 0 || !p.hasSession() {
+				t.Errorf("%+v, %v", out, err)
+			}
+		}); n != 1 {
+			t.Errorf("%d calls of the token endpoint for an answer that is known to be late", n)
 		}
 		if w.grant(ada).RefreshToken != stored {
 			t.Error("the late answer's refresh token took the place of the stored one")
