@@ -77,7 +77,7 @@ func (f *Flow) connectState(ctx context.Context, owner string, p Posted) (*Outco
 	case s.late(f.Now()):
 		return nil, fmt.Errorf("%w: late", ErrState)
 	}
-	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateMemory)); errors.Is(err, tokenstore.ErrUsed) {
+	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
 		return f.connected(ctx, owner, s)
 	} else if err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateMemory)); errors.Is(err, tokenstore.ErrUsed) {
+	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
 		return f.restart(ctx, s, b, "used before")
 	} else if err != nil {
 		return nil, err
