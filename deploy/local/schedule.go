@@ -39,7 +39,7 @@ func (r jobRun) Users() int { return r.Done + r.Skipped + r.Failed }
 // scheduler's service account.
 func (s *site) schedule(r *http.Request) (*httpfunc.View, error) {
 	token := s.google.SignIDToken(map[string]any{
-		"aud": s.app.URL(job), "sub": "100000000000000000001", "email": s.config.SchedulerAccount, "email_verified": true,
+		"aud": s.app.URL(job), "sub": "100000000000000000001", "email": s.config.SchedulerAccounts[0], "email_verified": true,
 	})
 	req, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://"+s.addr+"/"+job, bytes.NewReader([]byte(jobBody)))
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *site) schedule(r *http.Request) (*httpfunc.View, error) {
 		return nil, err
 	}
 	defer res.Body.Close()
-	run := jobRun{Account: s.config.SchedulerAccount, Body: jobBody, Status: res.StatusCode}
+	run := jobRun{Account: s.config.SchedulerAccounts[0], Body: jobBody, Status: res.StatusCode}
 	var answer json.RawMessage
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
 		return nil, fmt.Errorf("%s: status %d: %w", job, res.StatusCode, err)

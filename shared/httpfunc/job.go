@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"functions.local/oauth/shared/oauthflow"
@@ -121,7 +122,7 @@ func (a *App) authorizeRun(r *http.Request, name string) error {
 		return &Error{Status: http.StatusForbidden, Code: "forbidden", Message: "Only this service's scheduler may start the job.", Cause: cause}
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || a.config.SchedulerAccount == "" {
+	if !strings.EqualFold(scheme, "Bearer") || len(a.config.SchedulerAccounts) == 0 {
 		return refuse(nil)
 	}
 	who, err := a.flow.VerifyBearer(r.Context(), strings.TrimSpace(token), a.URL(name))
@@ -130,7 +131,7 @@ func (a *App) authorizeRun(r *http.Request, name string) error {
 		return refuse(err)
 	case err != nil:
 		return err
-	case who.Service != a.config.SchedulerAccount:
+	case !slices.Contains(a.config.SchedulerAccounts, who.Service):
 		return refuse(errors.New("another service account"))
 	}
 	return nil

@@ -51,7 +51,10 @@ func (f *Flow) verifyJWT(ctx context.Context, raw string, keys *issuerKeys, audi
 	if len(token.Audience) != 1 {
 		return nil, errors.New("several audiences")
 	}
-	return token, verifySignature(ctx, raw, keys)
+	if err := verifySignature(ctx, raw, keys); err != nil {
+		return nil, err
+	}
+	return token, nil
 }
 
 // verifySignature checks the signature of a token that readJWT has read.

@@ -67,6 +67,7 @@ func TestSecurityEvent(t *testing.T) {
 		"a forged one":               signingKey{"g", forgersKey()}.token(t, hijacked),
 		"one of the app's issuer":    signingKey{"a", ecKey()}.token(t, hijacked, "iss", appIssuer),
 		"one signed by that issuer":  signingKey{"a", ecKey()}.token(t, hijacked),
+		"one in another's name":      google.token(t, hijacked, "iss", appIssuer),
 		"another project's":          google.token(t, hijacked, "aud", "client-2"),
 		"one for nobody":             google.token(t, hijacked, "aud", nil),
 		"one with an empty audience": google.token(t, hijacked, "aud", ""),

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -26,7 +27,8 @@ var (
 	// this is another deployment's keyset. The value may be whole, so nothing that rests on this
 	// error may delete it.
 	ErrUnknownKey = errors.New("seal: sealed with a key that is not in the keyset")
-	// ErrInvalid means that the value was not sealed for this purpose and owner, or is damaged.
+	// ErrInvalid means that the value was not sealed for this purpose and owner, is damaged, or was sealed
+	// with a key that is disabled in the keyset, which is how a leaked key is retired.
 	ErrInvalid = errors.New("seal: value does not open")
 )
 
@@ -38,22 +40,31 @@ const tinkPrefix = 1
 type Keyset struct {
 	handle *keyset.Handle
 	aead   tink.AEAD
-	ids    map[uint32]bool
+	ids    map[uint32]bool // of all keys, disabled ones too
 	hash   [sha256.Size]byte
 }
 
-// Parse reads a Tink AEAD keyset in its cleartext JSON form. The error never quotes the keyset.
-func Parse(json string) (*Keyset, error) {
-	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(json)))
-	if err != nil {
-		return nil, errors.New("not a Tink keyset in JSON")
+// newKey is the kind of every new key. AES-GCM-SIV bears two values with the same nonce, so that no flood of values
+// to be sealed brings a key near its bound [RFC 8452 §6].
+var newKey = aead.AES256GCMSIVKeyTemplate
+
+// Parse reads a Tink AEAD keyset in its cleartext JSON form. The error says what the text looks like and
+// never quotes it.
+func Parse(text string) (*Keyset, error) {
+	text = Pasted(text)
+	if !json.Valid([]byte(text)) || text[0] != '{' {
+		return nil, errors.New(NotJSON(text))
 	}
-	return fromHandle(handle, json)
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(strings.NewReader(text)))
+	if err != nil {
+		return nil, errors.New("it is JSON, and not a Tink keyset with a primary key that is enabled")
+	}
+	return fromHandle(handle, text)
 }
 
-// New makes a keyset with one fresh AES-256-GCM key.
+// New makes a keyset with one fresh AES-256-GCM-SIV key.
 func New() (*Keyset, error) {
-	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	handle, err := keyset.NewHandle(newKey())
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +75,7 @@ func New() (*Keyset, error) {
 // to open what it will seal has to know it first.
 func (k *Keyset) Added() (*Keyset, error) {
 	m := keyset.NewManagerFromHandle(k.handle)
-	if _, err := m.Add(aead.AES256GCMKeyTemplate()); err != nil {
+	if _, err := m.Add(newKey()); err != nil {
 		return nil, err
 	}
 	handle, err := m.Handle()
@@ -74,11 +85,16 @@ func (k *Keyset) Added() (*Keyset, error) {
 	return fromNewHandle(handle)
 }
 
-// Rotated returns a copy of k whose newest key is the primary from then on. It adds one where the
-// newest key is the primary already.
+// Rotated returns a copy of k whose newest enabled key is the primary from then on. It adds one where the
+// newest is the primary already.
 func (k *Keyset) Rotated() (*Keyset, error) {
 	info := k.handle.KeysetInfo()
-	newest := info.GetKeyInfo()[len(info.GetKeyInfo())-1].GetKeyId()
+	newest := info.GetPrimaryKeyId()
+	for _, key := range info.GetKeyInfo() {
+		if key.GetStatus() == tinkpb.KeyStatusType_ENABLED {
+			newest = key.GetKeyId()
+		}
+	}
 	if newest == info.GetPrimaryKeyId() {
 		added, err := k.Added()
 		if err != nil {
@@ -97,24 +113,58 @@ func (k *Keyset) Rotated() (*Keyset, error) {
 	return fromNewHandle(handle)
 }
 
+// Disabled returns a copy of k in which the key opens nothing any more: Open returns ErrInvalid for what it
+// sealed. The primary key cannot be disabled.
+func (k *Keyset) Disabled(id uint32) (*Keyset, error) {
+	if !k.ids[id] {
+		return nil, fmt.Errorf("key %d is not in the keyset, which has %s", id, k.describe())
+	}
+	if id == k.handle.KeysetInfo().GetPrimaryKeyId() {
+		return nil, fmt.Errorf("key %d is the primary key, which seals: rotate first", id)
+	}
+	m := keyset.NewManagerFromHandle(k.handle)
+	if err := m.Disable(id); err != nil {
+		return nil, err
+	}
+	handle, err := m.Handle()
+	if err != nil {
+		return nil, err
+	}
+	return fromNewHandle(handle)
+}
+
+// describe names the keys, oldest first, which tells nothing of their material.
+func (k *Keyset) describe() string {
+	info := k.handle.KeysetInfo()
+	var keys []string
+	for _, key := range info.GetKeyInfo() {
+		text := fmt.Sprint(key.GetKeyId())
+		if key.GetKeyId() == info.GetPrimaryKeyId() {
+			text += " (primary)"
+		} else if key.GetStatus() != tinkpb.KeyStatusType_ENABLED {
+			text += " (disabled)"
+		}
+		keys = append(keys, text)
+	}
+	return strings.Join(keys, ", ")
+}
+
 func fromNewHandle(handle *keyset.Handle) (*Keyset, error) {
 	k := &Keyset{handle: handle}
 	return fromHandle(handle, string(k.JSON()))
 }
 
-func fromHandle(handle *keyset.Handle, json string) (*Keyset, error) {
+func fromHandle(handle *keyset.Handle, text string) (*Keyset, error) {
 	primitive, err := aead.New(handle)
 	if err != nil {
-		return nil, errors.New("not a keyset for AEAD")
+		return nil, errors.New("it is a Tink keyset, and not one for AEAD")
 	}
-	k := &Keyset{handle: handle, aead: primitive, ids: map[uint32]bool{}, hash: sha256.Sum256([]byte(json))}
+	k := &Keyset{handle: handle, aead: primitive, ids: map[uint32]bool{}, hash: sha256.Sum256([]byte(text))}
 	for _, info := range handle.KeysetInfo().GetKeyInfo() {
 		if info.GetOutputPrefixType() != tinkpb.OutputPrefixType_TINK {
 			return nil, fmt.Errorf("key %d has the output prefix %v: only TINK tells which key sealed a value", info.GetKeyId(), info.GetOutputPrefixType())
 		}
-		if info.GetStatus() == tinkpb.KeyStatusType_ENABLED {
-			k.ids[info.GetKeyId()] = true
-		}
+		k.ids[info.GetKeyId()] = true
 	}
 	return k, nil
 }

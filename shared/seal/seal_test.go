@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,6 +85,124 @@ func TestRotation(t *testing.T) {
 	hash, again := old.Hash("a"), old.Hash("a")
 	if hash != again || hash == rotated.Hash("a") || hash == old.Hash("b") || len(hash) != 16 {
 		t.Error("Hash does not tell two values apart, or keysets")
+	}
+}
+
+func TestNewKeysAreOfAESGCMSIVAndOldOnesStillOpen(t *testing.T) {
+	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := fromNewHandle(handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := old.Seal("p", "o", []byte("value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	added, err := old.Added()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]*Keyset{"new": newKeyset(t), "added": added} {
+		if n := strings.Count(string(k.JSON()), "AesGcmSivKey"); n != 1 {
+			t.Errorf("%s: %d keys of AES-GCM-SIV", name, n)
+		}
+	}
+	rotated, err := added.Rotated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]*Keyset{"the old keyset": old, "with one more": added, "rotated": rotated} {
+		if got, err := k.Open("p", "o", sealed); err != nil || string(got) != "value" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// A key that leaked is disabled: what it sealed is damaged, so that people sign in again (requirement 37).
+func TestDisabledKey(t *testing.T) {
+	old := newKeyset(t)
+	id := old.handle.KeysetInfo().GetPrimaryKeyId()
+	sealed, err := old.Seal("p", "o", []byte("value"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := old.Rotated()
+	if err != nil {
+		t.Fatal(err)
+	}
+	disabled, err := rotated.Disabled(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := disabled.Open("p", "o", sealed); !errors.Is(err, ErrInvalid) || got != nil {
+		t.Errorf("a value of the disabled key: %q, %v", got, err)
+	}
+	if _, err := newKeyset(t).Open("p", "o", sealed); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("a value of a key that is not there: %v", err)
+	}
+	if _, err := old.Disabled(id); err == nil {
+		t.Error("the primary key was disabled")
+	}
+
+	t.Run("is never made the primary by a rotation", func(t *testing.T) {
+		added, err := old.Added()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := added.handle.KeysetInfo().GetKeyInfo()
+		newest := keys[len(keys)-1].GetKeyId()
+		if added, err = added.Disabled(newest); err != nil {
+			t.Fatal(err)
+		}
+		again, err := added.Rotated()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := again.handle.KeysetInfo().GetPrimaryKeyId(); p == newest || p == id {
+			t.Errorf("the primary key is %d", p)
+		}
+	})
+}
+
+func TestParseTakesWhatEditorsAndPipesAdd(t *testing.T) {
+	text := string(revealed(newKeyset(t)))
+	k, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, added := range map[string]string{"a byte order mark": "\ufeff" + text, "line ends": text + "\r\n", "both": "\r\n\ufeff\n" + text + " \t"} {
+		if got, err := Parse(added); err != nil || got.Hash("a") != k.Hash("a") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestParseSaysWhatItSaw(t *testing.T) {
+	text := string(revealed(newKeyset(t)))
+	utf16 := "\xff\xfe"
+	for _, r := range text {
+		utf16 += string(r) + "\x00"
+	}
+	for says, texts := range map[string][]string{
+		"empty":             {"", " \r\n", "\ufeff"},
+		"UTF-16":            {utf16, "\xfe\xff\x00{"},
+		"quotes around it":  {"'" + text + "'", strings.TrimSpace(fmt.Sprintf("%q", text)), "\ufeff'" + text, "“" + text + "”"},
+		"base64":            {base64.StdEncoding.EncodeToString([]byte(text)), base64.StdEncoding.EncodeToString([]byte("\ufeff"+text+"\n")) + "\n"},
+		"cut short":         {text[:len(text)/2], strings.ReplaceAll(text, `"`, ""), text + text},
+		"path":              {"/secrets/canary", "./canary", "~/canary", "canary.json", `C:\canary\keyset.json`},
+		"name of a secret":  {"projects/p/secrets/canary/versions/latest"},
+		"no JSON object":    {"canary", "[]", "null", "1", "<html>"},
+		"not a Tink keyset": {"{}", `{"web":{"client_secret":"canary"}}`},
+	} {
+		for _, text := range texts {
+			k, err := Parse(text)
+			if err == nil || k != nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "canary") || len(err.Error()) > 100 {
+				t.Errorf("%.20q: %v, want %q", text, err, says)
+			}
+		}
 	}
 }
 

@@ -1,0 +1,36 @@
+package seal
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// Pasted returns a text of JSON without what editors and pipes put around it: a byte order mark and white space.
+func Pasted(text string) string {
+	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
+}
+
+// NotJSON says what a text looks like that should be a JSON object and is none, for the eyes of whoever put it there.
+// It quotes nothing of the text.
+func NotJSON(text string) string {
+	text = Pasted(text)
+	switch decoded, err := base64.StdEncoding.DecodeString(text); {
+	case text == "":
+		return "it is empty"
+	case strings.ContainsRune(text, 0) || strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff"):
+		return "it is UTF-16, which Windows PowerShell writes: save it as UTF-8"
+	case strings.ContainsRune(`"'`, rune(text[0])):
+		return "it has quotes around it: take them off"
+	case strings.ContainsRune("`“”‘’", []rune(text)[0]):
+		return "it has a word processor's quotes around it: take them off"
+	case err == nil && strings.HasPrefix(Pasted(string(decoded)), "{"):
+		return "it is base64: decode it first"
+	case text[0] == '{':
+		return "it begins like JSON and is not: it was cut short, or lost its quotes on the way"
+	case strings.HasSuffix(text, ".json") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, "./") || strings.HasPrefix(text, "~"):
+		return "it is a path: give the content of the file"
+	case strings.HasPrefix(text, "projects/"):
+		return "it is the name of a secret: give its content"
+	}
+	return "it is no JSON object"
+}
