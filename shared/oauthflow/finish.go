@@ -245,5 +245,5 @@ func (f *Flow) FinishPopup(ctx context.Context, code string, b Browser) (*Outcom
 
 // renewal is the error of an answer without a refresh token where none is stored that works.
 func (f *Flow) renewal(scopes []string) error {
-	return &ConsentError{Missing: permissions(scopes), Reason: tokenstore.ReasonRevoked, Renew: true}
+	return &ConsentError{Missing: permissions(scopes), Renew: true}
 }
