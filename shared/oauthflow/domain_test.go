@@ -58,7 +58,7 @@ func TestAccountsOfOtherDomainsAreNotLetIn(t *testing.T) {
 	t.Run("what another owner uses is not revoked", func(t *testing.T) {
 		w := inDomain(t, "example.com")
 		w.connect(victor, ada, labels)
-		w.Domains = []string{"example.org"}
+		w.config.Domains = []string{"example.org"}
 		p := w.person()
 		if _, err := p.finish(w.consent(p.begin(Request{Scopes: []string{labels}}), asAda)); !errors.Is(err, ErrDomain) || w.google.Calls("/revoke") != 0 {
 			t.Error(err)
@@ -73,7 +73,7 @@ func TestDomainsThatAreNarrowedLaterStopForeignGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := w.consent(p.begin(Request{Scopes: []string{labels}}), asAda)
-	w.Domains = []string{"example.org"}
+	w.config.Domains = []string{"example.org"}
 	w.advance(2 * time.Hour)
 	if n := w.exchanges(func() {
 		if err := w.works(ada, labels); !errors.Is(err, ErrDomain) {
@@ -85,7 +85,7 @@ func TestDomainsThatAreNarrowedLaterStopForeignGrants(t *testing.T) {
 	if out, err := p.finish(back); err != nil || out.GoOn {
 		t.Errorf("a used or late callback goes on: %+v, %v", out, err)
 	}
-	w.Domains = []string{"example.com"}
+	w.config.Domains = []string{"example.com"}
 	w.google.EditIDToken(func(claims map[string]any) { claims["hd"] = "elsewhere.example" })
 	if err := w.works(ada, labels); !errors.Is(err, ErrDomain) {
 		t.Errorf("an account that has moved to another domain: %v", err)

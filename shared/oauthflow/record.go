@@ -32,7 +32,7 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 		replaced *tokenstore.Grant
 	)
 	for {
-		g, err := tokenstore.Upsert(ctx, f.Store, owner, func(g *tokenstore.Grant) error {
+		g, err := tokenstore.Upsert(ctx, f.config.Store, owner, func(g *tokenstore.Grant) error {
 			unproven, replaced = nil, nil
 			if connected := connectedTo(g); connected != "" && connected != a.who.subject {
 				if !a.mayChange {
@@ -67,10 +67,10 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 		if err != nil {
 			return nil, err
 		}
-		f.Audit(ctx, event, owner, "scopes", g.Scopes)
+		f.config.Audit(ctx, event, owner, "scopes", g.Scopes)
 		if replaced != nil {
 			revocation, err := f.revokeUnlessHeld(ctx, replaced)
-			f.Audit(ctx, "account replaced", owner, "revocation", revocation, "error", err)
+			f.config.Audit(ctx, "account replaced", owner, "revocation", revocation, "error", err)
 		}
 		return g, nil
 	}
@@ -86,9 +86,9 @@ func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 	default:
 		event = "consent extended"
 	}
-	now := f.Now()
+	now := f.config.Now()
 	if a.refresh != "" {
-		g.RefreshToken, g.RefreshExpiry, g.Client, g.Narrower = a.refresh, a.refreshExpiry, f.ClientID, false
+		g.RefreshToken, g.RefreshExpiry, g.Client, g.Narrower = a.refresh, a.refreshExpiry, f.config.ClientID, false
 	}
 	if g.Created.IsZero() {
 		g.Created = now
@@ -111,7 +111,7 @@ func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gran
 	case ctx.Err() != nil:
 		return nil, err
 	case !errors.As(err, new(*ConsentError)):
-		f.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
+		f.config.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
 	}
 	return g, nil
 }

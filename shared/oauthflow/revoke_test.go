@@ -48,7 +48,7 @@ func TestDisconnect(t *testing.T) {
 		w := newWorld(t, nil)
 		w.signedIn(ada, labels)
 		g := w.grant(ada)
-		w.Store = noByGoogle{w.store}
+		w.config.Store = noByGoogle{w.store}
 		if _, err := w.Disconnect(t.Context(), g); !errors.Is(err, tokenstore.ErrUnavailable) || w.google.Calls("/revoke") != 0 || w.grant(ada) == nil {
 			t.Error(err)
 		}

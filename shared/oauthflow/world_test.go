@@ -48,7 +48,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	w := &world{t: t, clock: noon, store: &steps{Store: tokenstore.NewMemory()}}
 	client := fakegoogle.Client{ID: "client-1", Secret: "secret-1", RedirectURIs: []string{ownOrigin + "/oauth2callback"}, Origins: []string{ownOrigin}}
 	w.google = fakegoogle.New(fakegoogle.Options{Clients: []fakegoogle.Client{client}, Now: w.now, SigningKey: rsaKey()})
-	c := newFlow(t, roundTrip(w.roundTrip)).Config
+	c := newFlow(t, roundTrip(w.roundTrip)).config
 	c.Store, c.Now, c.FrontEnds, c.Apart = w.store, w.now, []string{frontEnd}, []string{cloud}
 	c.Audit = func(_ context.Context, event, owner string, pairs ...any) {
 		w.mu.Lock()
