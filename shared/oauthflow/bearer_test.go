@@ -51,7 +51,7 @@ func TestBearer(t *testing.T) {
 		t.Run("accepts "+name, func(t *testing.T) {
 			f, _ := newIssuers(t)
 			if c.issuer != "" {
-				f.AuthIssuer, f.AuthAudience = c.issuer, c.audience
+				f.config.AuthIssuer, f.config.AuthAudience = c.issuer, c.audience
 			}
 			if who, err := f.VerifyBearer(t.Context(), c.token, c.service); err != nil || *who != c.want {
 				t.Errorf("%+v, %v, want %+v", who, err, c.want)
@@ -102,9 +102,9 @@ func TestBearer(t *testing.T) {
 	}
 
 	for name, configure := range map[string]func(f *Flow){
-		"without an issuer, for an audience": func(f *Flow) { f.AuthIssuer, f.appKeys.issuer = "", "" },
-		"without an issuer":                  func(f *Flow) { f.AuthIssuer, f.appKeys.issuer, f.AuthAudience = "", "", "" },
-		"without an audience":                func(f *Flow) { f.AuthAudience = "" },
+		"without an issuer, for an audience": func(f *Flow) { f.config.AuthIssuer, f.appKeys.issuer = "", "" },
+		"without an issuer":                  func(f *Flow) { f.config.AuthIssuer, f.appKeys.issuer, f.config.AuthAudience = "", "", "" },
+		"without an audience":                func(f *Flow) { f.config.AuthAudience = "" },
 	} {
 		t.Run(name+" no user is accepted", func(t *testing.T) {
 			f, w := newIssuers(t)

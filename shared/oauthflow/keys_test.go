@@ -75,7 +75,7 @@ func TestKeysCostAtMostOneDownloadAMinute(t *testing.T) {
 func TestKeys(t *testing.T) {
 	old, next := signingKey{"g", rsaKey()}, signingKey{"next", otherKey()}
 	verify := func(f *Flow, k signingKey) error {
-		_, err := f.verifyIDToken(context.Background(), k.token(t, googleClaims(), "iat", f.Now().Unix(), "exp", f.Now().Unix()+3600), "", expected{})
+		_, err := f.verifyIDToken(context.Background(), k.token(t, googleClaims(), "iat", f.config.Now().Unix(), "exp", f.config.Now().Unix()+3600), "", expected{})
 		return err
 	}
 
@@ -328,7 +328,7 @@ func TestDiscovery(t *testing.T) {
 
 	t.Run("an issuer with a closing slash has its document in the same place", func(t *testing.T) {
 		f, w := newIssuers(t)
-		f.AuthIssuer, f.appKeys.issuer = appIssuer+"/", appIssuer+"/"
+		f.config.AuthIssuer, f.appKeys.issuer = appIssuer+"/", appIssuer+"/"
 		w.set(document, `{"issuer":"`+appIssuer+`/","jwks_uri":"`+appKeys+`"}`)
 		if _, err := f.VerifyBearer(t.Context(), signingKey{"a", ecKey()}.token(t, userClaims(), "iss", appIssuer+"/"), ""); err != nil {
 			t.Error(err)
