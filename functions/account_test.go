@@ -10,8 +10,6 @@ import (
 
 	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/tokenstore"
-
-	_ "functions.local/oauth/functions/account"
 )
 
 func TestAccount(t *testing.T) {

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ type browser struct {
 	w      *world
 	url    string
 	client *http.Client
+	marks  map[string]string // of the forms that it was shown, by path
 }
 
 func (w *world) browser() *browser { return w.browserAt(w.process) }
@@ -30,7 +33,7 @@ func (w *world) browserAt(p *process) *browser {
 	jar, _ := cookiejar.New(nil)
 	return &browser{w.t, w, p.url, &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
-	}}}
+	}}, map[string]string{}}
 }
 
 type answer struct {
@@ -40,6 +43,15 @@ type answer struct {
 }
 
 func (a *answer) location() string { return a.header.Get("Location") }
+
+// shown returns what a page shows, without its head.
+func (a *answer) shown() string {
+	_, main, page := strings.Cut(a.body, "<main>")
+	if page {
+		return main
+	}
+	return a.body
+}
 
 // member returns a member of a JSON answer.
 func (a *answer) member(t testing.TB, name string) any {
@@ -68,7 +80,23 @@ func (b *browser) try(r *http.Request) (*answer, error) {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
+	if form := formPattern.FindSubmatch(body); form != nil {
+		action, _ := url.Parse(string(form[1]))
+		b.marks[action.Path] = string(form[2])
+	}
 	return &answer{res.StatusCode, res.Header, string(body)}, err
+}
+
+var formPattern = regexp.MustCompile(`<form method="post" action="([^"]+)"[^>]*><input type="hidden" name="form" value="([^"]+)">`)
+
+// mark returns the mark of the form that the browser was shown at a path. It gets the page where it was
+// shown none.
+func (b *browser) mark(path string) string {
+	b.t.Helper()
+	if b.marks[path] == "" {
+		b.get(path)
+	}
+	return b.marks[path]
 }
 
 // request makes a request to a path of ours or to a whole URL, with pairs of headers.
@@ -97,10 +125,30 @@ func (b *browser) getJSON(target string) *answer {
 	return b.do(b.request("GET", target, nil, "Accept", "application/json"))
 }
 
+// post sends the form of a page, as it was shown last, and follows to the page of what was made.
 func (b *browser) post(target string, form url.Values) *answer {
 	b.t.Helper()
+	return b.follow(b.send(target, form))
+}
+
+// send is post without what follows.
+func (b *browser) send(target string, form url.Values) *answer {
+	b.t.Helper()
+	form = maps.Clone(form)
+	if form.Get("form") == "" {
+		form.Set("form", b.mark(target))
+	}
 	return b.do(b.request("POST", target, strings.NewReader(form.Encode()), "Accept", "text/html",
 		"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin"))
+}
+
+// follow gets the page that an answer to a POST leads to.
+func (b *browser) follow(a *answer) *answer {
+	b.t.Helper()
+	if a.status == http.StatusSeeOther {
+		return b.get(a.location())
+	}
+	return a
 }
 
 func (b *browser) postJSON(target string, value any) *answer {
@@ -180,7 +228,7 @@ func (p *process) serve(r *http.Request) *answer {
 func (b *browser) cookie() string {
 	u, _ := url.Parse(b.url)
 	for _, c := range b.client.Jar.Cookies(u) {
-		if strings.HasSuffix(c.Name, "session") {
+		if strings.Contains(c.Name, "session") {
 			return c.Value
 		}
 	}
@@ -206,11 +254,11 @@ func (b *browser) copy() *browser {
 func expect(t testing.TB, a *answer, status int, texts ...string) {
 	t.Helper()
 	if a.status != status {
-		t.Fatalf("status %d, want %d; Location %q; body: %s", a.status, status, a.location(), a.body)
+		t.Fatalf("status %d, want %d; Location %q; body: %s", a.status, status, a.location(), a.shown())
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.body, text) {
-			t.Fatalf("no %q in: %s", text, a.body)
+			t.Fatalf("no %q in: %s", text, a.shown())
 		}
 	}
 }

@@ -15,8 +15,6 @@ import (
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 	"functions.local/oauth/shared/tokenstore/tokenstoretest"
-
-	_ "functions.local/oauth/functions/dailyevent"
 )
 
 const scheduler = "scheduler@project.iam.gserviceaccount.com"
@@ -133,7 +131,7 @@ func TestDailyEventForManyUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := tokenstore.OpenFirestore(t.Context(), tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
+	store, err := tokenstore.OpenFirestore(tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
 	if err != nil {
 		t.Fatal(err)
 	}

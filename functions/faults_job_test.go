@@ -21,9 +21,9 @@ import (
 var jobWork atomic.Pointer[func(ctx context.Context, subject string) error]
 
 func init() {
-	httpfunc.ForEveryUser("faultjob", "Does what a test wants.", httpfunc.Scopes{}, func(r *http.Request, subject string, _ *http.Client) error {
-		return (*jobWork.Load())(r.Context(), subject)
-	})
+	httpfunc.ForEveryUser(httpfunc.Function{Name: "faultjob", Title: "Do what a test wants", Does: "Does what a test wants.", EachUser: func(c *httpfunc.Call) error {
+		return (*jobWork.Load())(c.Context(), c.User.ID)
+	}})
 }
 
 // A jobWorld has users who turned the job on, and counts how often it was done for each.

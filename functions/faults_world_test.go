@@ -22,8 +22,6 @@ import (
 	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
-
-	_ "functions.local/oauth/functions/account"
 )
 
 // long asks for the runs of some minutes: go test ./functions -run Fault -long -timeout 30m -v

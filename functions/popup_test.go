@@ -55,7 +55,7 @@ func TestPopup(t *testing.T) {
 		w := newWorld(t, store, nil)
 		b := w.browser()
 		expect(t, post(b, body(code(w, "openid email", fakegoogle.Decision{User: ada}))), http.StatusOK)
-		if err := store.Delete(t.Context(), subjectOf(t, w.fake, ada)); err != nil {
+		if err := store.Delete(t.Context(), w.grant(ada)); err != nil {
 			t.Fatal(err)
 		}
 		a := post(w.browser(), body(code(w, "openid email", fakegoogle.Decision{User: ada})))

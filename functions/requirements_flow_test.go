@@ -203,7 +203,7 @@ func TestEveryAttemptHasItsOwnPKCEChallenge(t *testing.T) {
 	expect(t, b.get(moved), http.StatusSeeOther)
 
 	// Google still knows the consent and sends no refresh token: the flow asks once more.
-	if err := w.store.Store.Delete(t.Context(), subjectOf(t, w.fake, ada)); err != nil {
+	if err := w.store.Store.Delete(t.Context(), w.grant(ada)); err != nil {
 		t.Fatal(err)
 	}
 	again := b.get(b.consent(fresh("after the grant was lost", b.get("/listlabels").location()), fakegoogle.Decision{User: ada}))

@@ -67,7 +67,7 @@ func TestResponseWithoutARefreshTokenKeepsTheStoredOne(t *testing.T) {
 	}
 
 	t.Run("and with none stored asks once with prompt=consent", func(t *testing.T) {
-		if err := w.store.Store.Delete(t.Context(), subjectOf(t, w.fake, ada)); err != nil {
+		if err := w.store.Store.Delete(t.Context(), w.grant(ada)); err != nil {
 			t.Fatal(err)
 		}
 		signIn(b, "/listlabels")
@@ -167,7 +167,7 @@ type deleteWatch struct {
 	before  atomic.Int64
 }
 
-func (d *deleteWatch) Delete(ctx context.Context, subject string) error {
+func (d *deleteWatch) Delete(ctx context.Context, g *tokenstore.Grant) error {
 	d.before.Store(int64(d.revoked()))
-	return d.Store.Delete(ctx, subject)
+	return d.Store.Delete(ctx, g)
 }

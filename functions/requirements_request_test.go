@@ -9,11 +9,6 @@ import (
 
 	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/tokenstore"
-
-	_ "functions.local/oauth/functions/account"
-	_ "functions.local/oauth/functions/createevent"
-	_ "functions.local/oauth/functions/dailyevent"
-	_ "functions.local/oauth/functions/listprojects"
 )
 
 // signedInToAll returns a browser in which user is signed in, with every permission.

@@ -135,8 +135,8 @@ var panicCanary = "canary-" + seal.NewID()
 
 // registerProbe adds a function that goes wrong as its query says.
 var registerProbe = sync.OnceFunc(func() {
-	httpfunc.ForUser("probe", httpfunc.Scopes{{gmailLabels}}, func(r *http.Request, client *http.Client) (any, error) {
-		switch r.URL.Query().Get("how") {
+	httpfunc.ForUser(httpfunc.Function{Name: "probe", Title: "Go wrong", Permission: "see and edit your Gmail labels", Scopes: httpfunc.Scopes{{gmailLabels}}, Get: func(c *httpfunc.Call) (*httpfunc.View, error) {
+		switch c.URL.Query().Get("how") {
 		case "panic with a string":
 			panic("token " + panicCanary)
 		case "panic with an error":
@@ -144,20 +144,20 @@ var registerProbe = sync.OnceFunc(func() {
 		case "panic with a value":
 			panic(map[string]string{"token": panicCanary})
 		case "panic of the runtime":
-			_ = r.URL.Query()["how"][7]
+			_ = c.URL.Query()["how"][7]
 		case "deadline":
-			deadline, ok := r.Context().Deadline()
-			return map[string]any{"seconds": int(time.Until(deadline).Round(time.Second) / time.Second), "set": ok}, nil
+			deadline, ok := c.Context().Deadline()
+			return httpfunc.ValuePage.View(map[string]any{"seconds": int(time.Until(deadline).Round(time.Second) / time.Second), "set": ok}), nil
 		case "value that does not encode":
-			return map[string]any{"f": func() {}}, nil
+			return httpfunc.ValuePage.View(map[string]any{"f": func() {}}), nil
 		case "post":
-			res, err := client.Post("https://gmail.googleapis.com/gmail/v1/probe", "text/plain", strings.NewReader("x"))
+			res, err := c.Client.Post("https://gmail.googleapis.com/gmail/v1/probe", "text/plain", strings.NewReader("x"))
 			if err != nil {
 				return nil, err
 			}
 			defer res.Body.Close()
-			return map[string]int{"status": res.StatusCode}, nil
+			return httpfunc.ValuePage.View(map[string]int{"status": res.StatusCode}), nil
 		}
 		return nil, fmt.Errorf("wrapped: %w", io.ErrClosedPipe)
-	})
+	}})
 })

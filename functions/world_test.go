@@ -16,12 +16,7 @@ import (
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 
-	_ "functions.local/oauth/functions/createevent"
-	_ "functions.local/oauth/functions/createfile"
-	_ "functions.local/oauth/functions/listlabels"
-	_ "functions.local/oauth/functions/listprojects"
-	_ "functions.local/oauth/functions/oauth2callback"
-	_ "functions.local/oauth/functions/oauth2init"
+	_ "functions.local/oauth/functions/all"
 )
 
 const (
@@ -96,7 +91,7 @@ func newFirestoreWorld(t testing.TB, addr, project string) *world {
 // openStore returns a store with a Firestore client of its own, as each process has one.
 func openStore(t testing.TB, addr, project string, keys *seal.Keyset) *tokenstore.Firestore {
 	t.Helper()
-	store, err := tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
+	store, err := tokenstore.OpenFirestore(tokenstore.FirestoreConfig{Project: project, Emulator: addr, Keyset: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,9 +174,9 @@ func (s *countedStore) Put(ctx context.Context, g *tokenstore.Grant) error {
 	return s.Store.Put(ctx, g)
 }
 
-func (s *countedStore) Delete(ctx context.Context, subject string) error {
+func (s *countedStore) Delete(ctx context.Context, g *tokenstore.Grant) error {
 	s.writes.Add(1)
-	return s.Store.Delete(ctx, subject)
+	return s.Store.Delete(ctx, g)
 }
 
 func (s *countedStore) UseOnce(ctx context.Context, id string, until time.Time) error {
@@ -206,3 +201,4 @@ func (s *syncBuffer) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
+

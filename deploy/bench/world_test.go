@@ -52,7 +52,7 @@ func newWorld(tb testing.TB) *world {
 	w := &world{tb: tb, keys: newKeys(tb)}
 	w.emulator, w.project = tokenstoretest.Emulator(tb)
 	var err error
-	w.store, err = tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{Project: w.project, Emulator: w.emulator, Keyset: w.keys})
+	w.store, err = tokenstore.OpenFirestore(tokenstore.FirestoreConfig{Project: w.project, Emulator: w.emulator, Keyset: w.keys})
 	if err != nil {
 		tb.Fatal(err)
 	}

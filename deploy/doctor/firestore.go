@@ -45,7 +45,7 @@ func read(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	store, err := tokenstore.OpenFirestore(ctx, tokenstore.FirestoreConfig{
+	store, err := tokenstore.OpenFirestore(tokenstore.FirestoreConfig{
 		Project: c.Project, Database: c.Database, Emulator: c.Emulator, Prefix: c.Prefix, Keyset: keys,
 	})
 	if err != nil {

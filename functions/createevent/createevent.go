@@ -5,9 +5,8 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/hex"
-	"io"
 	"net/http"
-	"strings"
+	"net/url"
 
 	"google.golang.org/api/calendar/v3"
 	"google.golang.org/api/option"
@@ -26,34 +25,31 @@ var (
 )
 
 func init() {
-	httpfunc.ForUser("createevent", httpfunc.Scopes{{calendar.CalendarEventsOwnedScope,
-		calendar.CalendarEventsScope, calendar.CalendarScope}}, form, httpfunc.Post(create))
+	httpfunc.ForUser(httpfunc.Function{
+		Name:       "createevent",
+		Title:      "Create an appointment",
+		API:        "calendar-json.googleapis.com",
+		Permission: "see and edit events on calendars that you own",
+		Scopes:     httpfunc.Scopes{{calendar.CalendarEventsOwnedScope, calendar.CalendarEventsScope, calendar.CalendarScope}},
+		Get:        form,
+		Post:       create,
+		Form:       formPage,
+		Text:       128 << 10,
+	})
 }
 
-// fields is the form. The id makes a repeat of it harmless.
-type fields struct {
-	ID       string `json:"id"`
-	Title    string `json:"-"`
-	Start    string `json:"-"`
-	End      string `json:"-"`
-	TimeZone string `json:"-"`
-	Guests   string `json:"-"`
-}
-
-func form(r *http.Request, _ *http.Client) (any, error) {
-	f, err := httpfunc.ParseForm(r)
-	if err != nil {
-		return nil, err
+// form shows the form, with the fields that the query names, or the event that it made.
+func form(c *httpfunc.Call) (*httpfunc.View, error) {
+	if id := c.Form.Get("made"); id != "" {
+		return show(c, id)
 	}
-	v := fields{ID: f.Get("id"), Title: f.Get("title"), Start: f.Get("start"), End: f.Get("end"),
-		TimeZone: f.Get("time_zone"), Guests: strings.Join(f.Values["guests"], ", ")}
-	if r.Method != http.MethodPost || !validID(v.ID) {
-		v.ID = newID()
+	fields := httpfunc.Fields{Values: url.Values{"id": {newID()}}}
+	for _, name := range []string{"title", "start", "end", "time_zone", "guests"} {
+		if given, ok := c.Form.Values[name]; ok {
+			fields.Values[name] = given
+		}
 	}
-	if r.Method != http.MethodPost && v.TimeZone == "" {
-		v.TimeZone = "UTC"
-	}
-	return formPage.View(v), nil
+	return formPage.View(fields), nil
 }
 
 // created is the event that exists now.
@@ -63,38 +59,58 @@ type created struct {
 	Title string `json:"title"`
 }
 
-func create(r *http.Request, client *http.Client) (any, error) {
-	f, err := httpfunc.ParseForm(r)
+const shown = "id,htmlLink,summary,status"
+
+func create(c *httpfunc.Call) (*httpfunc.View, error) {
+	event, err := readEvent(c.Form)
 	if err != nil {
 		return nil, err
 	}
-	event, err := readEvent(f)
+	svc, err := calendar.NewService(c.Context(), option.WithHTTPClient(c.Client))
 	if err != nil {
 		return nil, err
 	}
-	svc, err := calendar.NewService(r.Context(), option.WithHTTPClient(client))
-	if err != nil {
-		return nil, err
-	}
-	const shown = "id,htmlLink,summary,status"
-	insert := svc.Events.Insert("primary", event).SendUpdates("all").Fields(shown).Context(r.Context())
-	insert.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
+	insert := svc.Events.Insert("primary", event).SendUpdates("all").Fields(shown).Context(c.Context())
+	httpfunc.SafeToRepeat(insert.Header()) // by its id
 	made, err := insert.Do()
-	if httpfunc.IsStatus(err, http.StatusConflict) {
-		made, err = svc.Events.Get("primary", event.Id).Fields(shown).Context(r.Context()).Do()
-	}
 	switch {
+	case httpfunc.IsStatus(err, http.StatusConflict):
+		return show(c, event.Id)
 	case httpfunc.IsStatus(err, http.StatusBadRequest):
 		return nil, &httpfunc.Error{Status: http.StatusBadRequest, Code: "invalid_request", Cause: err,
 			Message: "Google Calendar does not take this. Check the times, the time zone and the guests."}
 	case err != nil:
 		return nil, err
-	case made == nil || made.Id == "": // a success that names no event is none
-		return nil, io.ErrUnexpectedEOF
-	case made.Status == "cancelled":
-		return nil, httpfunc.Invalid("This appointment was made before, and deleted since. Open the form anew to make another.")
 	}
-	return createdPage.View(created{made.Id, made.HtmlLink, made.Summary}), nil
+	return view(made)
+}
+
+// show returns the event that has the id.
+func show(c *httpfunc.Call, id string) (*httpfunc.View, error) {
+	svc, err := calendar.NewService(c.Context(), option.WithHTTPClient(c.Client))
+	if err != nil {
+		return nil, err
+	}
+	made, err := svc.Events.Get("primary", id).Fields(shown).Context(c.Context()).Do()
+	if httpfunc.IsStatus(err, http.StatusNotFound) || httpfunc.IsStatus(err, http.StatusGone) {
+		return nil, errGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	return view(made)
+}
+
+var errGone = httpfunc.Invalid("This appointment was made before, and deleted since. Open the form anew to make another.")
+
+func view(made *calendar.Event) (*httpfunc.View, error) {
+	switch {
+	case made.Id == "": // a success that names no event is none
+		return nil, httpfunc.ErrBadAnswer
+	case made.Status == "cancelled":
+		return nil, errGone
+	}
+	return createdPage.View(created{made.Id, made.HtmlLink, made.Summary}).At("made", made.Id), nil
 }
 
 // newID returns 128 random bits as an event id. Hexadecimal digits are among those that ids may have.

@@ -3,8 +3,9 @@ package createfile
 
 import (
 	_ "embed"
-	"io"
 	"net/http"
+	"net/url"
+	"time"
 
 	"google.golang.org/api/drive/v3"
 	"google.golang.org/api/googleapi"
@@ -24,32 +25,42 @@ var (
 )
 
 func init() {
-	httpfunc.ForUser("createfile", httpfunc.Scopes{{drive.DriveFileScope, drive.DriveScope}}, form, httpfunc.Post(create))
+	httpfunc.ForUser(httpfunc.Function{
+		Name:       "createfile",
+		Title:      "Create a file",
+		API:        "drive.googleapis.com",
+		Permission: "create files in your Drive, and see those that it created",
+		Scopes:     httpfunc.Scopes{{drive.DriveFileScope, drive.DriveScope}},
+		Get:        form,
+		Post:       create,
+		Form:       formPage,
+		Text:       2 << 20,
+		File:       true,
+		Memory:     "512Mi",
+		Timeout:    10 * time.Minute,
+	})
 }
 
-// fields is the form. The id makes a repeat of it harmless.
-type fields struct {
-	ID      string `json:"id"`
-	Name    string `json:"-"`
-	Content string `json:"-"`
-}
-
-func form(r *http.Request, client *http.Client) (any, error) {
-	f, err := httpfunc.ParseForm(r)
+// form shows the form, with the fields that the query names, or the file that it created.
+func form(c *httpfunc.Call) (*httpfunc.View, error) {
+	files, err := service(c)
 	if err != nil {
 		return nil, err
 	}
-	v := fields{Name: f.Get("name"), Content: f.Get("content")}
-	if r.Method == http.MethodPost {
-		v.ID = f.Get("id")
-		return formPage.View(v), nil
+	if id := c.Form.Get("made"); id != "" {
+		return show(get(c, files, id))
 	}
-	files, err := service(r, client)
+	id, err := newID(c, files)
 	if err != nil {
 		return nil, err
 	}
-	v.ID, err = newID(r, files)
-	return formPage.View(v), err
+	fields := httpfunc.Fields{Values: url.Values{"id": {id}}}
+	for _, name := range []string{"name", "content"} {
+		if given, ok := c.Form.Values[name]; ok {
+			fields.Values[name] = given
+		}
+	}
+	return formPage.View(fields), nil
 }
 
 // file is what was created.
@@ -59,82 +70,73 @@ type file struct {
 	Name string `json:"name"`
 }
 
-func create(r *http.Request, client *http.Client) (any, error) {
-	f, err := httpfunc.ParseForm(r)
+func create(c *httpfunc.Call) (*httpfunc.View, error) {
+	u, err := readUpload(c.Form)
 	if err != nil {
 		return nil, err
 	}
-	u, err := readUpload(f)
-	if err != nil {
-		return nil, err
-	}
-	files, err := service(r, client)
+	files, err := service(c)
 	if err != nil {
 		return nil, err
 	}
 	if u.id == "" {
-		if u.id, err = newID(r, files); err != nil {
+		if u.id, err = newID(c, files); err != nil {
 			return nil, err
 		}
 	}
 	if !u.held {
 		// A body that streams can be sent only once. Asking for the file first absorbs an expired
 		// token, and finds what an earlier attempt created.
-		made, err := get(r, files, u.id)
-		if err == nil {
-			return createdPage.View(made), nil
-		}
-		if !httpfunc.IsStatus(err, http.StatusNotFound) {
-			return nil, err
+		if made, err := get(c, files, u.id); !httpfunc.IsStatus(err, http.StatusNotFound) {
+			return show(made, err)
 		}
 	}
-	made, err := u.send(r, files)
+	made, err := u.send(c, files)
 	if httpfunc.IsStatus(err, http.StatusConflict) {
-		made, err = get(r, files, u.id)
+		made, err = get(c, files, u.id)
 	}
-	switch {
-	case httpfunc.IsStatus(err, http.StatusBadRequest), httpfunc.IsStatus(err, http.StatusNotFound): // 404: used, but by no file that we may see
+	if httpfunc.IsStatus(err, http.StatusBadRequest) || httpfunc.IsStatus(err, http.StatusNotFound) { // 404: used, but by no file that we may see
 		return nil, &httpfunc.Error{Status: http.StatusBadRequest, Code: "invalid_request", Cause: err,
 			Message: "Google Drive does not take this name, MIME type or id. Open the form again for a new id."}
-	case err != nil:
-		return nil, err
 	}
-	return createdPage.View(made), nil
+	return show(made, err)
 }
 
-func service(r *http.Request, client *http.Client) (*drive.FilesService, error) {
-	whole := *client
-	whole.Transport = wholeBodies{client.Transport}
-	svc, err := drive.NewService(r.Context(), option.WithHTTPClient(&whole))
+func service(c *httpfunc.Call) (*drive.FilesService, error) {
+	whole := *c.Client
+	whole.Transport = wholeBodies{c.Client.Transport}
+	svc, err := drive.NewService(c.Context(), option.WithHTTPClient(&whole))
 	if err != nil {
 		return nil, err
 	}
 	return svc.Files, nil
 }
 
-func newID(r *http.Request, files *drive.FilesService) (string, error) {
-	res, err := files.GenerateIds().Count(1).Fields("ids").Context(r.Context()).Do()
+func newID(c *httpfunc.Call, files *drive.FilesService) (string, error) {
+	res, err := files.GenerateIds().Count(1).Fields("ids").Context(c.Context()).Do()
 	if err != nil {
 		return "", err
 	}
-	if res == nil || len(res.Ids) != 1 || res.Ids[0] == "" {
-		return "", io.ErrUnexpectedEOF
+	if len(res.Ids) != 1 || res.Ids[0] == "" {
+		return "", httpfunc.ErrBadAnswer
 	}
 	return res.Ids[0], nil
 }
 
-const made googleapi.Field = "id,name,webViewLink"
+const shown googleapi.Field = "id,name,webViewLink,trashed"
 
-func get(r *http.Request, files *drive.FilesService, id string) (*file, error) {
-	return result(files.Get(id).Fields(made).Context(r.Context()).Do())
+func get(c *httpfunc.Call, files *drive.FilesService, id string) (*drive.File, error) {
+	return files.Get(id).Fields(shown).Context(c.Context()).Do()
 }
 
-func result(f *drive.File, err error) (*file, error) {
-	if err != nil {
+func show(f *drive.File, err error) (*httpfunc.View, error) {
+	switch {
+	case err != nil:
 		return nil, err
+	case f.Id == "": // a success that names no file is none
+		return nil, httpfunc.ErrBadAnswer
+	case f.Trashed:
+		return nil, httpfunc.Invalid("This file was created before, and is in the trash now. Open the form anew to create another.")
 	}
-	if f == nil || f.Id == "" { // a success that names no file is none
-		return nil, io.ErrUnexpectedEOF
-	}
-	return &file{ID: f.Id, Link: f.WebViewLink, Name: f.Name}, nil
+	return createdPage.View(file{ID: f.Id, Link: f.WebViewLink, Name: f.Name}).At("made", f.Id), nil
 }

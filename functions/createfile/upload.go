@@ -1,7 +1,7 @@
 package createfile
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -24,10 +24,8 @@ type upload struct {
 	held               bool // content is all in memory, and can be sent again
 }
 
-// Limits in bytes.
 const (
-	maxHeld     = 1 << 20 // of the content that is held
-	maxName     = 1024
+	maxName     = 1024 // bytes
 	maxMIMEType = 255
 )
 
@@ -37,19 +35,13 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 // readUpload reads what the form brings. Its errors say how to mend it.
 func readUpload(f *httpfunc.Form) (*upload, error) {
 	u := &upload{id: f.Get("id"), name: strings.TrimSpace(f.Get("name")), mimeType: f.Get("mime_type")}
-	content := io.Reader(strings.NewReader(f.Get("content")))
+	u.content, u.held = strings.NewReader(f.Get("content")), true
 	if f.File != nil {
-		content = f.File
-		if u.name == "" {
-			u.name = f.File.Name
-		}
-		if u.mimeType == "" {
-			u.mimeType = f.File.Type
-		}
+		u.content, u.held = f.File.Reader, f.File.Held
+		u.name = cmp.Or(u.name, strings.TrimSpace(f.File.Name))
+		u.mimeType = cmp.Or(u.mimeType, f.File.Type, "application/octet-stream")
 	}
-	if u.mimeType == "" {
-		u.mimeType = "text/plain"
-	}
+	u.mimeType = cmp.Or(u.mimeType, "text/plain")
 	mediaType, params, err := mime.ParseMediaType(u.mimeType)
 	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header: no line of the client's own
 	switch {
@@ -59,53 +51,27 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 		return nil, httpfunc.Invalid("The name is too long: it can have 1,024 bytes.")
 	case u.id != "" && !idPattern.MatchString(u.id):
 		return nil, httpfunc.Invalid("The id is not one that this function gave out. Open the form again for a new one.")
+	case u.id != "" && strings.HasPrefix(mediaType, "application/vnd.google-apps.") && mediaType != "application/vnd.google-apps.folder":
+		return nil, httpfunc.Invalid("Google makes documents of its own kinds without an id only. Leave out the id, or send another MIME type.")
 	case err != nil, u.mimeType == "", len(u.mimeType) > maxMIMEType:
 		return nil, httpfunc.Invalid("The MIME type is malformed.")
-	}
-	head, err := readHead(content)
-	if err != nil {
-		return nil, err
-	}
-	u.content, u.held = bytes.NewReader(head), len(head) <= maxHeld
-	if !u.held {
-		u.content = io.MultiReader(u.content, content)
 	}
 	return u, nil
 }
 
-// readHead reads up to maxHeld bytes and one more. It allocates twice at most, where growing a buffer to
-// that size would cost several times as much memory.
-func readHead(r io.Reader) ([]byte, error) {
-	head := make([]byte, 0, 32<<10)
-	for len(head) <= maxHeld {
-		if len(head) == cap(head) {
-			head = append(make([]byte, 0, maxHeld+1), head...)
-		}
-		n, err := r.Read(head[len(head):cap(head)])
-		head = head[:len(head)+n]
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return head, nil
-}
-
 // send creates the file. An error in reading the content is returned as it is.
-func (u *upload) send(r *http.Request, files *drive.FilesService) (*file, error) {
-	ctx, broken := context.WithCancelCause(r.Context())
+func (u *upload) send(c *httpfunc.Call, files *drive.FilesService) (*drive.File, error) {
+	ctx, broken := context.WithCancelCause(c.Context())
 	defer broken(nil)
-	content := u.content // the API client sends a bytes.Reader again by itself
+	content := u.content // the API client sends a bytes.Reader or a strings.Reader again by itself
 	if !u.held {
 		s := &source{content: u.content, broken: broken}
 		defer s.stop()
 		content = s
 	}
-	call := files.Create(&drive.File{Id: u.id, Name: u.name, MimeType: u.mimeType}).Fields(made).Context(ctx)
-	call.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
-	f, err := result(call.Media(content, googleapi.ContentType(u.mimeType), googleapi.ChunkSize(0)).Do())
+	call := files.Create(&drive.File{Id: u.id, Name: u.name, MimeType: u.mimeType}).Fields(shown).Context(ctx)
+	httpfunc.SafeToRepeat(call.Header()) // by its id
+	f, err := call.Media(content, googleapi.ContentType(u.mimeType), googleapi.ChunkSize(0)).Do()
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}

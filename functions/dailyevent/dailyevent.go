@@ -4,11 +4,9 @@ package dailyevent
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"io"
 	"net/http"
 	"strings"
-	"time"
-	_ "time/tzdata" // the zone is named by the scheduler; the platform's image may know none
+	_ "time/tzdata" // the scheduler names the zone; the platform's image may know none
 
 	"google.golang.org/api/calendar/v3"
 	"google.golang.org/api/option"
@@ -17,45 +15,44 @@ import (
 )
 
 func init() {
-	httpfunc.ForEveryUser("dailyevent", `Every day, puts the all-day event "Plan the day" into your calendar, for the day after.`,
-		httpfunc.Scopes{{calendar.CalendarEventsOwnedScope, calendar.CalendarEventsScope, calendar.CalendarScope}}, planTheDay)
+	httpfunc.ForEveryUser(httpfunc.Function{
+		Name:       "dailyevent",
+		Title:      "Plan every day in the background",
+		API:        "calendar-json.googleapis.com",
+		Permission: "see and edit events on calendars that you own",
+		Scopes:     httpfunc.Scopes{{calendar.CalendarEventsOwnedScope, calendar.CalendarEventsScope, calendar.CalendarScope}},
+		EachUser:   planTheDay,
+		Does:       `Every day, puts the all-day event "Plan the day" into your calendar, for the day after.`,
+		Schedule:   "0 18 * * *",
+		Quota:      10_000, // [Google Calendar API: usage limits, requests a minute a project]
+	})
 }
 
-var now = time.Now
-
-func planTheDay(r *http.Request, subject string, client *http.Client) error {
-	form, err := httpfunc.ParseForm(r)
+func planTheDay(c *httpfunc.Call) error {
+	svc, err := calendar.NewService(c.Context(), option.WithHTTPClient(c.Client))
 	if err != nil {
 		return err
 	}
-	zone, err := time.LoadLocation(form.Get("time_zone"))
-	if err != nil {
-		return err
-	}
-	svc, err := calendar.NewService(r.Context(), option.WithHTTPClient(client))
-	if err != nil {
-		return err
-	}
-	day := now().In(zone).AddDate(0, 0, 1)
+	day := c.Date(1)
 	call := svc.Events.Insert("primary", &calendar.Event{
-		Id: eventID(subject, day), Summary: "Plan the day", Transparency: "transparent",
-		Start: &calendar.EventDateTime{Date: day.Format(time.DateOnly)},
-		End:   &calendar.EventDateTime{Date: day.AddDate(0, 0, 1).Format(time.DateOnly)},
-	}).Fields("id").Context(r.Context())
-	call.Header()["X-Idempotency-Key"] = nil // the id makes a repeat harmless
+		Id: eventID(c.User.Google, day), Summary: "Plan the day", Transparency: "transparent",
+		Start: &calendar.EventDateTime{Date: day},
+		End:   &calendar.EventDateTime{Date: c.Date(2)},
+	}).Fields("id").Context(c.Context())
+	httpfunc.SafeToRepeat(call.Header())
 	made, err := call.Do()
 	switch {
 	case httpfunc.IsStatus(err, http.StatusConflict):
 		return nil // an earlier run made it
-	case err == nil && (made == nil || made.Id == ""):
-		return io.ErrUnexpectedEOF // a success that names no event is none
+	case err == nil && made.Id == "":
+		return httpfunc.ErrBadAnswer // a success that names no event is none
 	}
 	return err
 }
 
-// eventID is the same for the same user and day, so that a repeated run makes nothing twice. Its
+// eventID is the same for the same account and day, so that a repeated run makes nothing twice. Its
 // characters are those that Calendar allows [Calendar API: Events, id].
-func eventID(subject string, day time.Time) string {
-	sum := sha256.Sum256([]byte("dailyevent " + subject + " " + day.Format(time.DateOnly)))
+func eventID(account, day string) string {
+	sum := sha256.Sum256([]byte("dailyevent " + account + " " + day))
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
 }

@@ -3,7 +3,6 @@ package listlabels
 
 import (
 	_ "embed"
-	"net/http"
 
 	"google.golang.org/api/gmail/v1"
 	"google.golang.org/api/option"
@@ -17,20 +16,27 @@ var html string
 var page = httpfunc.NewPage("Your Gmail labels", html)
 
 func init() {
-	httpfunc.ForUser("listlabels", httpfunc.Scopes{{gmail.GmailLabelsScope,
-		gmail.GmailReadonlyScope, gmail.GmailModifyScope, gmail.GmailMetadataScope, gmail.MailGoogleComScope}}, listLabels)
+	httpfunc.ForUser(httpfunc.Function{
+		Name:       "listlabels",
+		Title:      "List my labels",
+		API:        "gmail.googleapis.com",
+		Permission: "see and edit your Gmail labels",
+		Scopes: httpfunc.Scopes{{gmail.GmailLabelsScope,
+			gmail.GmailReadonlyScope, gmail.GmailModifyScope, gmail.GmailMetadataScope, gmail.MailGoogleComScope}},
+		Get: listLabels,
+	})
 }
 
 type labels struct {
 	Names []string `json:"labels"`
 }
 
-func listLabels(r *http.Request, client *http.Client) (any, error) {
-	svc, err := gmail.NewService(r.Context(), option.WithHTTPClient(client))
+func listLabels(c *httpfunc.Call) (*httpfunc.View, error) {
+	svc, err := gmail.NewService(c.Context(), option.WithHTTPClient(c.Client))
 	if err != nil {
 		return nil, err
 	}
-	res, err := svc.Users.Labels.List("me").Fields("labels/name").Context(r.Context()).Do()
+	res, err := svc.Users.Labels.List("me").Fields("labels/name").Context(c.Context()).Do()
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,8 @@
 package listprojects
 
 import (
+	"cmp"
 	_ "embed"
-	"net/http"
 
 	"google.golang.org/api/cloudresourcemanager/v3"
 	"google.golang.org/api/option"
@@ -17,8 +17,15 @@ var html string
 var page = httpfunc.NewPage("Your Google Cloud projects", html)
 
 func init() {
-	httpfunc.ForUser("listprojects", httpfunc.Scopes{{cloudresourcemanager.CloudPlatformReadOnlyScope,
-		cloudresourcemanager.CloudPlatformScope}}, listProjects)
+	httpfunc.ForUser(httpfunc.Function{
+		Name:       "listprojects",
+		Title:      "List my Google Cloud projects",
+		API:        "cloudresourcemanager.googleapis.com",
+		Permission: "see your Google Cloud projects",
+		Scopes:     httpfunc.Scopes{{cloudresourcemanager.CloudPlatformReadOnlyScope, cloudresourcemanager.CloudPlatformScope}},
+		Apart:      true,
+		Get:        listProjects,
+	})
 }
 
 type projects struct {
@@ -27,23 +34,26 @@ type projects struct {
 
 type project struct {
 	ID    string `json:"id"`
-	Name  string `json:"name"`
+	Name  string `json:"name"`  // the id, where it has none
 	State string `json:"state"` // ACTIVE or DELETE_REQUESTED
 }
 
-func listProjects(r *http.Request, client *http.Client) (any, error) {
-	svc, err := cloudresourcemanager.NewService(r.Context(), option.WithHTTPClient(client))
+func listProjects(c *httpfunc.Call) (*httpfunc.View, error) {
+	svc, err := cloudresourcemanager.NewService(c.Context(), option.WithHTTPClient(c.Client))
 	if err != nil {
 		return nil, err
 	}
 	found := projects{Projects: []project{}}
-	search := svc.Projects.Search().Fields("nextPageToken,projects(projectId,displayName,state)")
-	// The request's deadline bounds the number of pages: a shorter list would pass for the whole one.
-	err = search.Pages(r.Context(), func(page *cloudresourcemanager.SearchProjectsResponse) error {
-		for _, p := range page.Projects {
-			found.Projects = append(found.Projects, project{p.ProjectId, p.DisplayName, p.State})
+	search := svc.Projects.Search().Fields("nextPageToken,projects(projectId,displayName,state)").Context(c.Context())
+	err = httpfunc.Pages(c, func(token string) (string, error) {
+		res, err := search.PageToken(token).Do()
+		if err != nil {
+			return "", err
 		}
-		return nil
+		for _, p := range res.Projects {
+			found.Projects = append(found.Projects, project{p.ProjectId, cmp.Or(p.DisplayName, p.ProjectId), p.State})
+		}
+		return res.NextPageToken, nil
 	})
 	if err != nil {
 		return nil, err

@@ -1,9 +1,6 @@
 // Package oauth2callback takes the browser back from Google's consent page.
 package oauth2callback
 
-import (
-	"functions.local/oauth/shared/httpfunc"
-	"functions.local/oauth/shared/permission"
-)
+import "functions.local/oauth/shared/httpfunc"
 
-func init() { httpfunc.Callback("oauth2callback", permission.Describe) }
+func init() { httpfunc.Callback() }

@@ -3,4 +3,4 @@ package oauth2init
 
 import "functions.local/oauth/shared/httpfunc"
 
-func init() { httpfunc.SignIn("oauth2init") }
+func init() { httpfunc.SignIn() }

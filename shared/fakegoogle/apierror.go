@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -15,6 +16,9 @@ type apiError struct {
 	location     string // what the error is about, e.g. a header or a parameter
 	locationType string
 	info         *errorInfo
+	details      []any  // more of them
+	newFormat    bool   // there is no list of errors with short reasons
+	canonical    string // the status by name where the HTTP status does not tell
 	challenge    string // WWW-Authenticate
 }
 
@@ -63,21 +67,26 @@ func writeAPIError(w http.ResponseWriter, e *apiError) {
 	body := map[string]any{
 		"code":    e.status,
 		"message": e.message,
-		"errors":  []any{item},
-		"status":  canonical(e.status),
+		"status":  cmp.Or(e.canonical, canonical(e.status)),
 	}
+	if !e.newFormat {
+		body["errors"] = []any{item}
+	}
+	details := e.details
 	if e.info != nil {
-		body["details"] = []any{map[string]any{
-			"@type":    "type.googleapis.com/google.rpc.ErrorInfo",
-			"reason":   e.info.reason,
-			"domain":   "googleapis.com",
-			"metadata": map[string]any{"service": e.info.service, "method": e.info.method},
-		}}
+		details = append(details, errorInfoDetail(e.info.reason, map[string]any{"service": e.info.service, "method": e.info.method}))
+	}
+	if len(details) > 0 {
+		body["details"] = details
 	}
 	if e.challenge != "" {
 		w.Header().Set("WWW-Authenticate", e.challenge)
 	}
 	writeAPIJSON(w, e.status, map[string]any{"error": body})
+}
+
+func errorInfoDetail(reason string, metadata map[string]any) map[string]any {
+	return map[string]any{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com", "metadata": metadata}
 }
 
 func writeAPIJSON(w http.ResponseWriter, status int, body any) {

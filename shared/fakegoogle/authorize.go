@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type authCode struct {
 	refresh     bool // a refresh token comes with it
 	expires     time.Time
 	used        bool
+	device      bool // from a mobile SDK
 }
 
 // Authorize acts as the user: it checks the consent URL as strictly as the page does and returns the
@@ -41,14 +43,14 @@ func (s *Server) Authorize(consentURL string, d Decision) (redirect string, err 
 	if err != nil {
 		return "", fmt.Errorf("fakegoogle: consent URL: %w", err)
 	}
-	if !slices.Contains(consentPaths, u.Path) {
+	if !slices.Contains(consentPaths, strings.TrimPrefix(u.Path, s.prefix())) {
 		return "", fmt.Errorf("fakegoogle: %q is not the path of the consent page", u.Path)
 	}
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return "", fmt.Errorf("fakegoogle: consent URL: %w", err)
 	}
-	req, answer, err := s.decide(q, d)
+	req, answer, err := s.decide(q, d, false)
 	if err != nil {
 		return "", err
 	}
@@ -70,7 +72,7 @@ func (s *Server) PopupCode(clientID, origin, scope string, d Decision) (code str
 		"scope":                  {scope},
 		"access_type":            {"offline"},
 		"include_granted_scopes": {"true"},
-	}, d)
+	}, d, false)
 	if err != nil {
 		return "", err
 	}
@@ -80,11 +82,31 @@ func (s *Server) PopupCode(clientID, origin, scope string, d Decision) (code str
 	return answer.Get("code"), nil
 }
 
-// decide runs one authorization request with a user who acts as d says.
-func (s *Server) decide(q url.Values, d Decision) (*consentRequest, url.Values, error) {
+// DeviceCode acts as the user of a mobile app and returns the server auth code that Google's sign-in SDK
+// gives it for the back end whose client ID it names. The code is redeemed with an empty redirect_uri;
+// access is always offline and granted scopes are included.
+func (s *Server) DeviceCode(clientID, scope string, d Decision) (code string, err error) {
+	_, answer, err := s.decide(url.Values{
+		"client_id":              {clientID},
+		"response_type":          {"code"},
+		"scope":                  {scope},
+		"access_type":            {"offline"},
+		"include_granted_scopes": {"true"},
+	}, d, true)
+	if err != nil {
+		return "", err
+	}
+	if e := answer.Get("error"); e != "" {
+		return "", fmt.Errorf("fakegoogle: the device answered %s", e)
+	}
+	return answer.Get("code"), nil
+}
+
+// decide runs one authorization request of a page or a device with a user who acts as d says.
+func (s *Server) decide(q url.Values, d Decision, device bool) (*consentRequest, url.Values, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	req, err := s.parseConsentRequest(q)
+	req, err := s.parseConsentRequest(q, device)
 	if err != nil {
 		return nil, nil, fmt.Errorf("fakegoogle: %w", err)
 	}
@@ -166,6 +188,7 @@ func (s *Server) allow(req *consentRequest, who *account, ticked []string, page 
 		nonce:       req.nonce,
 		scopes:      scopes,
 		include:     req.include,
+		device:      req.device,
 		refresh:     req.offline && (first || req.prompts("consent")),
 		expires:     s.now().Add(codeLifetime),
 	}

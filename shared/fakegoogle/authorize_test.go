@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -148,5 +149,77 @@ func TestPopupCode(t *testing.T) {
 				w.Error("no error")
 			}
 		},
+	})
+}
+
+func TestDeviceCode(t *testing.T) {
+	device := func(w *world, d Decision) string {
+		w.Helper()
+		code, err := w.DeviceCode("app-1", "openid email "+gmailLabels, d)
+		if err != nil {
+			w.Fatal(err)
+		}
+		return code
+	}
+	post := func(w *world, code string, redirect ...string) (int, map[string]any) {
+		w.Helper()
+		f := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "client_id": {"app-1"}, "client_secret": {"secret-1"}}
+		if len(redirect) > 0 {
+			f["redirect_uri"] = redirect
+		}
+		return w.post("/token", f)
+	}
+	sentences(t, map[string]func(*world){
+		"is redeemed with an empty redirect URI, for offline access": func(w *world) {
+			status, body := post(w, device(w, Decision{User: grace}), "")
+			if status != 200 || body["refresh_token"] == nil || w.claims(body)["sub"] != grace || w.claims(body)["azp"] != "app-1" {
+				w.Errorf("%d %v", status, body)
+			}
+		},
+		"is refused without the parameter": func(w *world) {
+			status, body := post(w, device(w, Decision{}))
+			wantOAuthError(w.T, status, body, 400, "invalid_request")
+		},
+		"is refused with another redirect URI": func(w *world) {
+			for _, redirect := range []string{"postmessage", callback} {
+				status, body := post(w, device(w, Decision{}), redirect)
+				wantOAuthError(w.T, status, body, 400, "redirect_uri_mismatch")
+			}
+		},
+		"alone is redeemed with an empty redirect URI": func(w *world) {
+			popup, err := w.PopupCode("app-1", appPage, "openid", Decision{})
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, code := range []string{popup, w.code("", "openid")} {
+				status, body := post(w, code, "")
+				wantOAuthError(w.T, status, body, 400, "redirect_uri_mismatch")
+			}
+		},
+		"brings an ID token that names the mobile app as azp": func(w *world) {
+			w.AddClient(Client{ID: "app-1", Secret: "secret-1", Mobile: "app-1-android"})
+			_, body := post(w, device(w, Decision{}), "")
+			if c := w.claims(body); c["azp"] != "app-1-android" || c["aud"] != "app-1" {
+				w.Errorf("%v", c)
+			}
+			if _, body := w.refreshWith(body["refresh_token"].(string)); w.claims(body)["azp"] != "app-1" {
+				w.Errorf("after a refresh: %v", w.claims(body))
+			}
+		},
+		"is not given when the user cancels": func(w *world) {
+			if code, err := w.DeviceCode("app-1", "openid", Decision{Deny: true}); err == nil {
+				w.Errorf("code %q", code)
+			}
+		},
+		"is no way round the redirect URI of a page": func(w *world) {
+			if redirect, err := w.Authorize(w.consentURL("openid", "redirect_uri", ""), Decision{}); err == nil {
+				w.Errorf("sent to %s", redirect)
+			}
+		},
+	})
+	t.Run("has a counterpart: the code of a redirect is refused as a popup's", func(t *testing.T) {
+		w := newWorld(t)
+		status, body := w.exchange(w.code("", "openid"), "redirect_uri", "postmessage")
+		wantOAuthError(t, status, body, 400, "redirect_uri_mismatch")
 	})
 }

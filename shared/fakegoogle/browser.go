@@ -20,7 +20,7 @@ func (s *Server) browserOf(w http.ResponseWriter, r *http.Request) *browser {
 	}
 	id, b := randomText(), &browser{}
 	s.browsers[id] = b
-	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{Name: browserCookie, Value: id, Path: s.prefix() + "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	return b
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 )
 
 var (
@@ -26,9 +27,12 @@ type Event struct {
 	ID, Summary, Description, Location string
 	Start, End                         EventTime
 	Attendees                          []string // email addresses
-	Link                               string
+	Link                               string   // its page
+	Meet                               string   // the address of its Google Meet room, if it has one
+	Cancelled                          bool     // deleted by the user; its id is never free again
 	Created                            time.Time
 	body                               map[string]any // the whole resource as it is answered
+	purged                             bool
 }
 
 // validEventID is Google's rule for ids that a client chooses: base32hex in lower case, 5 to 1024
@@ -37,13 +41,17 @@ func validEventID(id string) bool {
 	return len(id) >= 5 && len(id) <= 1024 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuv") == ""
 }
 
-// Events returns the events of the user with that subject, oldest first.
+// Events returns the events of the user with that subject, oldest first, deleted ones included until they
+// are purged.
 func (s *Server) Events(sub string) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var events []Event
 	if a := s.account(sub); a != nil {
 		for _, e := range a.events {
+			if e.purged {
+				continue
+			}
 			event := *e
 			event.body = nil
 			events = append(events, event)
@@ -67,7 +75,7 @@ func (s *Server) getEvent(c *call) (map[string]any, *apiError) {
 	if fault := checkCalendar(c); fault != nil {
 		return nil, fault
 	}
-	if e := c.who.event(c.r.PathValue("id")); e != nil {
+	if e := c.who.event(c.r.PathValue("id")); e != nil && !e.purged {
 		return e.body, nil
 	}
 	return nil, apiErrorf(http.StatusNotFound, "notFound", "Not Found")
@@ -88,7 +96,12 @@ func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 	if fault := readJSON(c.r.Body, &body); fault != nil {
 		return nil, fault
 	}
+	version := c.r.URL.Query().Get("conferenceDataVersion")
 	e, fault := parseEvent(body)
+	if fault != nil {
+		return nil, fault
+	}
+	conference, fault := parseConference(version, body)
 	if fault != nil {
 		return nil, fault
 	}
@@ -104,10 +117,15 @@ func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 		return nil, apiErrorf(http.StatusConflict, "duplicate", "The requested identifier already exists.")
 	}
 	e.Created = s.now()
-	e.Link = "https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.ID+" "+c.who.Email))
+	e.Link = s.inBrowsers("https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.ID+" "+c.who.Email)))
 	stamp := e.Created.UTC().Format("2006-01-02T15:04:05.000Z")
 	self := map[string]any{"email": c.who.Email, "self": true}
 	e.body = maps.Clone(body)
+	delete(e.body, "conferenceData")
+	if conference != nil {
+		e.Meet = conference.meet()
+		e.body["hangoutLink"], e.body["conferenceData"] = e.Meet, conference.resource(e.Meet)
+	}
 	maps.Copy(e.body, map[string]any{
 		"kind": "calendar#event", "id": e.ID, "status": "confirmed", "htmlLink": e.Link, "created": stamp, "updated": stamp,
 		"iCalUID": e.ID + "@google.com", "creator": self, "organizer": self, "eventType": "default", "sequence": 0,
@@ -155,10 +173,40 @@ func parseEvent(body map[string]any) (*Event, *apiError) {
 	for _, g := range guests {
 		guest, _ := g.(map[string]any)
 		email, _ := guest["email"].(string)
-		if addr, err := mail.ParseAddress(email); err != nil || addr.Address != email {
+		if addr, err := mail.ParseAddress(email); err != nil || addr.Address != email || !plain(email) {
 			return invalid("Invalid attendee email.")
 		}
 		e.Attendees = append(e.Attendees, email)
 	}
 	return e, nil
+}
+
+// plain reports whether text holds nothing that nobody sees, such as U+200B or a soft hyphen.
+func plain(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar }) < 0
+}
+
+// DeleteEvent deletes an event as its user does in Calendar: it is still answered, as cancelled, and its
+// id stays taken.
+func (s *Server) DeleteEvent(sub, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.account(sub); a != nil {
+		if e := a.event(id); e != nil {
+			e.Cancelled = true
+			e.body = maps.Clone(e.body)
+			e.body["status"] = "cancelled"
+		}
+	}
+}
+
+// PurgeEvent is what becomes of a deleted event after a time: it is found no more, and its id stays taken.
+func (s *Server) PurgeEvent(sub, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.account(sub); a != nil {
+		if e := a.event(id); e != nil {
+			e.Cancelled, e.purged = true, true
+		}
+	}
 }

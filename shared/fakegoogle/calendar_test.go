@@ -67,6 +67,38 @@ func TestCalendar(t *testing.T) {
 				w.Errorf("%d events", len(w.Events(ada)))
 			}
 		},
+		"answers a deleted event as cancelled until it is purged, and never gives its id away": func(w *world) {
+			svc, e := w.calendar(""), goodEvent()
+			e.Id = "abcde"
+			if _, err := svc.Events.Insert("primary", e).Do(); err != nil {
+				w.Fatal(err)
+			}
+			w.DeleteEvent(ada, "abcde")
+			got, err := svc.Events.Get("primary", "abcde").Do()
+			if err != nil || got.Status != "cancelled" || !w.Events(ada)[0].Cancelled {
+				w.Errorf("%+v, %v", got, err)
+			}
+			_, err = svc.Events.Insert("primary", e).Do()
+			wantFault(w.T, err, 409, "duplicate")
+			w.PurgeEvent(ada, "abcde")
+			_, err = svc.Events.Get("primary", "abcde").Do()
+			wantFault(w.T, err, 404, "notFound")
+			_, err = svc.Events.Insert("primary", e).Do()
+			wantFault(w.T, err, 409, "duplicate")
+			if len(w.Events(ada)) != 0 {
+				w.Errorf("%+v", w.Events(ada))
+			}
+		},
+		"keeps description and place": func(w *world) {
+			svc := w.calendar("")
+			e, err := svc.Events.Insert("primary", goodEvent()).Do()
+			if err != nil || e.Description != "d" || e.Location != "l" {
+				w.Fatalf("%+v, %v", e, err)
+			}
+			if got := w.Events(ada)[0]; got.Description != "d" || got.Location != "l" {
+				w.Errorf("%+v", got)
+			}
+		},
 		"lets two users have the same id": func(w *world) {
 			e := goodEvent()
 			e.Id = "abcde"
@@ -125,6 +157,12 @@ func TestCalendarRefuses(t *testing.T) {
 		"a time without seconds":          {"badRequest", func(e *calendar.Event) { e.Start = at("2026-03-01T09:00") }},
 		"an unknown zone":                 {"invalid", func(e *calendar.Event) { e.Start.TimeZone = "Europe/Nowhere" }},
 		"a guest without address":         {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "guest" }},
+		"a guest with a name":             {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "Guest <guest@example.com>" }},
+		"a zero width space in a guest":   {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "guest\u200b@example.com" }},
+		"a soft hyphen in a guest":        {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "gu\u00adest@example.com" }},
+		"a byte order mark before one":    {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "\ufeffguest@example.com" }},
+		"a direction mark after one":      {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "guest@example.com\u202c" }},
+		"a wide space in one":             {"invalid", func(e *calendar.Event) { e.Attendees[0].Email = "gu\u00a0est@example.com" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, e := newWorld(t), goodEvent()

@@ -25,7 +25,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	req, err := s.parseConsentRequest(q)
+	req, err := s.parseConsentRequest(q, false)
 	if err != nil {
 		var fault *pageError
 		errors.As(err, &fault)
@@ -74,6 +74,6 @@ func sendBack(w http.ResponseWriter, r *http.Request, req *consentRequest, answe
 		showPopup(w, req.origin, answer)
 		return
 	}
-	pageHeaders(w, "")
+	pageHeaders(w, "", "")
 	http.Redirect(w, r, req.location(answer), http.StatusSeeOther)
 }

@@ -25,6 +25,7 @@ type consentRequest struct {
 	prompt      []string
 	offline     bool
 	include     bool // include_granted_scopes
+	device      bool // from a mobile SDK, which has no redirect URI
 }
 
 // pageError is a fault that Google shows on its own page instead of sending the browser back, since
@@ -46,8 +47,9 @@ var singleValued = []string{
 // notHere are parameters of other endpoints; a secret among them would leak through the URL.
 var notHere = []string{"client_secret", "code", "code_verifier", "grant_type", "refresh_token", "access_token", "token"}
 
-// parseConsentRequest checks q as strictly as Google does. The error is a *pageError. Callers hold s.mu.
-func (s *Server) parseConsentRequest(q url.Values) (*consentRequest, error) {
+// parseConsentRequest checks q as strictly as Google does. A device sends no redirect URI. The error is a
+// *pageError. Callers hold s.mu.
+func (s *Server) parseConsentRequest(q url.Values, device bool) (*consentRequest, error) {
 	refuse := func(code, format string, args ...any) (*consentRequest, error) {
 		return nil, &pageError{code, fmt.Sprintf(format, args...)}
 	}
@@ -78,16 +80,18 @@ func (s *Server) parseConsentRequest(q url.Values) (*consentRequest, error) {
 		nonce:       q.Get("nonce"),
 		hint:        q.Get("login_hint"),
 		prompt:      strings.Fields(q.Get("prompt")),
+		device:      device,
 	}
-	if req.redirectURI == "" {
+	switch {
+	case device:
+	case req.redirectURI == "":
 		return refuse("invalid_request", "Missing required parameter: redirect_uri")
-	}
-	if req.redirectURI == popupRedirect {
+	case req.redirectURI == popupRedirect:
 		req.origin = q.Get("origin")
 		if !slices.Contains(client.Origins, req.origin) {
 			return refuse("origin_mismatch", "The JavaScript origin %q is not registered for this client.", req.origin)
 		}
-	} else if !slices.Contains(client.RedirectURIs, req.redirectURI) {
+	case !slices.Contains(client.RedirectURIs, req.redirectURI):
 		return refuse("redirect_uri_mismatch", "The redirect URI %q is not registered for this client.", req.redirectURI)
 	}
 	switch q.Get("response_type") {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,16 +37,18 @@ type File struct {
 	Content            []byte // its first 64 KiB
 	Client             string // the OAuth client that made it
 	Created            time.Time
+	Trashed            bool // in the trash; it is still answered
+	link               string
 }
 
-// Link is the address of the file's page.
-func (f File) Link() string { return "https://drive.google.com/file/d/" + f.ID + "/view" }
+// Link is the address of the file's page: a page of the server's once it knows its public URL.
+func (f File) Link() string { return f.link }
 
 func (f *File) resource() map[string]any {
 	return map[string]any{
 		"kind": "drive#file", "id": f.ID, "name": f.Name, "mimeType": f.MimeType, "description": f.Description,
 		"size": strconv.FormatInt(f.Size, 10), "sha256Checksum": f.SHA256, "webViewLink": f.Link(),
-		"createdTime": f.Created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": false,
+		"createdTime": f.Created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": f.Trashed,
 	}
 }
 
@@ -114,6 +117,9 @@ func (s *Server) getFile(c *call) (map[string]any, *apiError) {
 func (s *Server) saveFile(c *call, f *File) (map[string]any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if f.ID != "" && !takesGeneratedID(f.MimeType) {
+		return nil, apiErrorf(http.StatusBadRequest, "generatedIdNotSupported", "Pre-generated IDs are not supported for the type %s.", f.MimeType).at("other", "file.id")
+	}
 	if f.ID == "" {
 		f.ID = newFileID()
 	} else if used, generated := c.who.fileIDs[f.ID]; used {
@@ -125,7 +131,38 @@ func (s *Server) saveFile(c *call, f *File) (map[string]any, *apiError) {
 		f.Name = "Untitled"
 	}
 	f.Client, f.Created = c.client, s.now()
+	f.link = s.inBrowsers("https://drive.google.com/file/d/" + f.ID + "/view")
 	c.who.fileIDs[f.ID] = true
 	c.who.files = append(c.who.files, f)
 	return f.resource(), nil
+}
+
+// takesGeneratedID reports whether a file of that type may get an id of files.generateIds. Google documents
+// and what is converted to one may not, folders and shortcuts of third parties may [Drive API: create and
+// manage files].
+func takesGeneratedID(mimeType string) bool {
+	kind, google := strings.CutPrefix(mimeType, "application/vnd.google-apps.")
+	return !google || kind == "folder" || strings.HasPrefix(kind, "drive-sdk")
+}
+
+// TrashFile moves a file into the trash of the user with that subject. It is still answered, as trashed.
+func (s *Server) TrashFile(sub, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.account(sub); a != nil {
+		for _, f := range a.files {
+			if f.ID == id {
+				f.Trashed = true
+			}
+		}
+	}
+}
+
+// DeleteFile deletes a file for good, as emptying the trash does. Its id stays taken.
+func (s *Server) DeleteFile(sub, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.account(sub); a != nil {
+		a.files = slices.DeleteFunc(a.files, func(f *File) bool { return f.ID == id })
+	}
 }

@@ -149,6 +149,51 @@ func TestDrive(t *testing.T) {
 				w.Errorf("%d won", wins.Load())
 			}
 		},
+		"refuses a generated id for a Google document and for a conversion to one": func(w *world) {
+			svc := w.drive("", driveFile)
+			for _, kind := range []string{"document", "spreadsheet", "presentation", "form", "shortcut"} {
+				_, err := svc.Files.Create(&drive.File{Id: w.fileID(svc), MimeType: "application/vnd.google-apps." + kind}).Do()
+				wantFault(w.T, err, 400, "generatedIdNotSupported")
+			}
+			converted := &drive.File{Id: w.fileID(svc), MimeType: "application/vnd.google-apps.document"}
+			_, err := svc.Files.Create(converted).Media(strings.NewReader("x"), googleapi.ChunkSize(0), googleapi.ContentType("text/plain")).Do()
+			wantFault(w.T, err, 400, "generatedIdNotSupported")
+			for _, kind := range []string{"folder", "drive-sdk.1234"} {
+				if _, err := svc.Files.Create(&drive.File{Id: w.fileID(svc), MimeType: "application/vnd.google-apps." + kind}).Do(); err != nil {
+					w.Errorf("%s: %v", kind, err)
+				}
+			}
+			if _, err := svc.Files.Create(&drive.File{MimeType: "application/vnd.google-apps.document"}).Do(); err != nil {
+				w.Errorf("a document without an id: %v", err)
+			}
+		},
+		"answers a file in the trash as trashed until it is deleted, and never gives its id away": func(w *world) {
+			svc := w.drive("", driveFile)
+			id := w.fileID(svc)
+			if _, err := svc.Files.Create(&drive.File{Id: id}).Do(); err != nil {
+				w.Fatal(err)
+			}
+			trashed := func() bool {
+				f, err := svc.Files.Get(id).Fields("id,trashed").Do()
+				if err != nil {
+					w.Fatal(err)
+				}
+				return f.Trashed
+			}
+			if trashed() {
+				w.Error("trashed from the start")
+			}
+			if w.TrashFile(ada, id); !trashed() || !w.Files(ada)[0].Trashed {
+				w.Error("not trashed")
+			}
+			_, err := svc.Files.Create(&drive.File{Id: id}).Do()
+			wantFault(w.T, err, 409, "fileIdInUse")
+			w.DeleteFile(ada, id)
+			_, err = svc.Files.Get(id).Do()
+			wantFault(w.T, err, 404, "notFound")
+			_, err = svc.Files.Create(&drive.File{Id: id}).Do()
+			wantFault(w.T, err, 409, "fileIdInUse")
+		},
 		"refuses an id that was not generated": func(w *world) {
 			_, err := w.drive("", driveFile).Files.Create(&drive.File{Id: "1mine"}).Do()
 			wantFault(w.T, err, 400, "invalid")

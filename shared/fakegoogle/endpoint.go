@@ -12,7 +12,7 @@ import (
 // endpoint is a method of a Google API.
 type endpoint struct {
 	service, method string
-	scopes          []string // any one of them is enough [the API's reference]
+	scopes          []string // any one of them is enough [the API's reference]; nil for those of an API that is not known
 	fields          string   // what is answered when the request names no fields; empty means all
 }
 
@@ -34,6 +34,10 @@ func (s *Server) api(ep endpoint, h func(*call) (map[string]any, *apiError)) htt
 		c, fault := s.authorizeCall(ep, r)
 		if fault != nil {
 			writeAPIError(w, fault)
+			return
+		}
+		if refuse := s.refusalOf(c.who, r.URL.Path); refuse != nil {
+			refuse(w, apiOf(r.URL.Path), s.now())
 			return
 		}
 		q := r.URL.Query()
@@ -86,7 +90,7 @@ func (s *Server) authorizeCall(ep endpoint, r *http.Request) (*call, *apiError) 
 			challenge: realm + `, error="invalid_token"`,
 		}
 	}
-	if !slices.ContainsFunc(ep.scopes, func(sc string) bool { return slices.Contains(t.scopes, sc) }) {
+	if ep.scopes != nil && !slices.ContainsFunc(ep.scopes, func(sc string) bool { return slices.Contains(t.scopes, sc) }) {
 		return nil, insufficientScope(ep)
 	}
 	return &call{r: r, who: who, client: t.client, scopes: slices.Clone(t.scopes)}, nil

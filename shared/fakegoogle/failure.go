@@ -20,6 +20,7 @@ type Failure struct {
 	Delay      time.Duration // wait first, or until the client hangs up
 	Drop       bool          // do what the request says, then cut the connection without an answer
 	Garbage    bool          // answer 200 and a body that is not JSON; the request is not done
+	refusal    refusal
 }
 
 type plannedFailure struct {
@@ -67,6 +68,8 @@ func (s *Server) serveFailure(w http.ResponseWriter, r *http.Request, f Failure)
 	case f.Garbage:
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 		io.WriteString(w, "<!doctype html><title>not what you asked for</title>")
+	case f.refusal != nil:
+		f.refusal(w, apiOf(r.URL.Path), s.now())
 	case f.Status != 0:
 		f.answer(w, r.URL.Path)
 	default:

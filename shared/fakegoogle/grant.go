@@ -32,11 +32,24 @@ type refreshToken struct {
 	scopes   []string
 	combined bool  // covers what is granted later too
 	order    int64 // the lowest of a grant is the oldest
+	issued   time.Time
 	expires  time.Time
 }
 
 // alive reports whether the token can still be used at t.
 func (r *refreshToken) alive(t time.Time) bool { return r.expires.IsZero() || t.Before(r.expires) }
+
+// endBy lets the token end at that time if it would live longer; the zero time is no end.
+func (r *refreshToken) endBy(t time.Time) {
+	if !t.IsZero() && r.alive(t) {
+		r.expires = t
+	}
+}
+
+// secondsLeft is the refresh_token_expires_in of a token that ends.
+func (r *refreshToken) secondsLeft(now time.Time) int {
+	return int((r.expires.Sub(now) - time.Nanosecond) / time.Second)
+}
 
 func (s *Server) granted(client, sub string) []string {
 	if g := s.grants[grantKey{client, sub}]; g != nil {
@@ -55,9 +68,12 @@ func (s *Server) newAccessToken(key grantKey, scopes []string) string {
 // newRefreshToken makes a refresh token and ends the oldest one beyond the limit. Callers hold s.mu.
 func (s *Server) newRefreshToken(key grantKey, scopes []string, combined bool) string {
 	s.sequence++
-	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence}
+	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence, issued: s.now()}
 	if s.testing && !onlyIdentity(scopes) {
 		r.expires = s.now().Add(testingLifetime)
+	}
+	if who := s.account(key.sub); who != nil {
+		r.endBy(who.accessEnds)
 	}
 	token := "1//0" + randomText()
 	s.refresh[token] = r

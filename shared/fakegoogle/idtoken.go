@@ -15,13 +15,14 @@ const Issuer = "https://accounts.google.com"
 
 const idTokenLifetime = time.Hour
 
-// idToken makes the ID token that goes with an access token. Callers hold s.mu.
-func (s *Server) idToken(who User, clientID string, scopes []string, access, nonce string) string {
+// idToken makes the ID token that goes with an access token; azp is the client that asked, aud the one it
+// is for. Callers hold s.mu.
+func (s *Server) idToken(who User, azp, aud string, scopes []string, access, nonce string) string {
 	sum := sha256.Sum256([]byte(access))
 	claims := map[string]any{
 		"iss":     Issuer,
-		"azp":     clientID,
-		"aud":     clientID,
+		"azp":     azp,
+		"aud":     aud,
 		"sub":     who.Subject,
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), // [OpenID Connect Core §3.1.3.6]
 		"iat":     s.now().Unix(),
@@ -34,14 +35,16 @@ func (s *Server) idToken(who User, clientID string, scopes []string, access, non
 		given, family, _ := strings.Cut(who.Name, " ")
 		claims["name"], claims["given_name"], claims["family_name"] = who.Name, given, family
 	}
+	if who.Domain != "" {
+		claims["hd"] = who.Domain
+	}
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
 	if s.editIDToken != nil {
 		s.editIDToken(claims)
 	}
-	key := s.keys.current()
-	return signRS256(key.key, key.id, claims)
+	return s.keys.current().sign("JWT", claims)
 }
 
 // EditIDToken sets a hook that changes the claims of every later ID token of the token endpoint; nil
@@ -55,13 +58,12 @@ func (s *Server) EditIDToken(edit func(claims map[string]any)) {
 // SignIDToken signs claims with the current key, as Google does for a service account too. Absent iss,
 // iat and exp are filled in; a claim that is nil is left out.
 func (s *Server) SignIDToken(claims map[string]any) string {
-	key := s.keys.current()
-	return signRS256(key.key, key.id, s.complete(claims))
+	return s.keys.current().sign("JWT", s.complete(claims))
 }
 
 // SignIDTokenWith signs claims with a key that is not Google's, under the id of the current one.
 func (s *Server) SignIDTokenWith(key *rsa.PrivateKey, claims map[string]any) string {
-	return signRS256(key, s.keys.current().id, s.complete(claims))
+	return signingKey{s.keys.current().id, key}.sign("JWT", s.complete(claims))
 }
 
 func (s *Server) complete(claims map[string]any) map[string]any {

@@ -60,6 +60,21 @@ func TestIDToken(t *testing.T) {
 				}
 			}
 		},
+		"names the Workspace of those who belong to one, and the address that they have now": func(w *world) {
+			if c := w.claims(w.tokens("", "openid")); c["hd"] != nil {
+				w.Errorf("%v", c)
+			}
+			w.AddUser(User{Subject: "113000000000000000001", Email: "kate@corp.example", Name: "Kate", Domain: "corp.example"})
+			first := w.tokens("kate@corp.example", "openid email")
+			if c := w.claims(first); c["hd"] != "corp.example" || c["email"] != "kate@corp.example" {
+				w.Errorf("%v", c)
+			}
+			w.SetEmail("113000000000000000001", "k.johnson@corp.example")
+			_, body := w.refreshWith(first["refresh_token"].(string))
+			if c := w.claims(body); c["email"] != "k.johnson@corp.example" || c["sub"] != "113000000000000000001" {
+				w.Errorf("%v", c)
+			}
+		},
 		"has no nonce after a refresh": func(w *world) {
 			first := w.tokens("", "openid email", "nonce", "nonce-1")
 			_, body := w.refreshWith(first["refresh_token"].(string))

@@ -2,12 +2,14 @@ package fakegoogle
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
+	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,7 +23,7 @@ type keyring struct {
 
 type signingKey struct {
 	id  string
-	key *rsa.PrivateKey
+	key crypto.Signer // RSA for RS256, P-256 for ES256
 }
 
 // published is how many keys the key set holds: the current one and the one before.
@@ -39,52 +41,79 @@ func (k *keyring) current() signingKey {
 	return k.keys[0]
 }
 
-func newSigningKey() signingKey {
+func newSigningKey() signingKey { return named(newRSAKey()) }
+
+func named(key crypto.Signer) signingKey { return signingKey{strings.ToLower(rand.Text()), key} }
+
+func newRSAKey() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic("fakegoogle: RSA key: " + err.Error())
 	}
-	return signingKey{strings.ToLower(rand.Text()), key}
+	return key
+}
+
+// rotate puts next in front of the keys.
+func (k *keyring) rotate(next crypto.Signer) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys = append([]signingKey{named(next)}, k.keys...)
+	if len(k.keys) > published {
+		k.keys = k.keys[:published]
+	}
 }
 
 // RotateKeys makes a new signing key. The one before stays published until the next rotation.
-func (s *Server) RotateKeys() {
-	next := newSigningKey()
-	s.keys.mu.Lock()
-	defer s.keys.mu.Unlock()
-	s.keys.keys = append([]signingKey{next}, s.keys.keys...)
-	if len(s.keys.keys) > published {
-		s.keys.keys = s.keys.keys[:published]
-	}
-}
+func (s *Server) RotateKeys() { s.keys.rotate(newRSAKey()) }
 
-// serveCerts is the JSON Web Key Set [RFC 7517].
-func (s *Server) serveCerts(w http.ResponseWriter, _ *http.Request) {
-	s.keys.ready()
-	s.keys.mu.Lock()
+// serve is the JSON Web Key Set [RFC 7517].
+func (k *keyring) serve(w http.ResponseWriter, maxAge string) {
+	k.ready()
+	k.mu.Lock()
 	set := make([]map[string]string, 0, published)
-	for _, k := range s.keys.keys {
-		var e [4]byte
-		binary.BigEndian.PutUint32(e[:], uint32(k.key.E))
-		exponent := e[:]
-		for exponent[0] == 0 {
-			exponent = exponent[1:]
-		}
-		set = append(set, map[string]string{
-			"kty": "RSA", "alg": "RS256", "use": "sig", "kid": k.id,
-			"n": base64.RawURLEncoding.EncodeToString(k.key.N.Bytes()),
-			"e": base64.RawURLEncoding.EncodeToString(exponent),
-		})
+	for _, key := range k.keys {
+		set = append(set, key.public())
 	}
-	s.keys.mu.Unlock()
+	k.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.Header().Set("Cache-Control", "public, max-age=21600, must-revalidate, no-transform")
+	w.Header().Set("Cache-Control", "public, max-age="+maxAge+", must-revalidate, no-transform")
 	json.NewEncoder(w).Encode(map[string]any{"keys": set})
 }
 
-// signRS256 returns the compact form of a JWT [RFC 7515 §3.1].
-func signRS256(key *rsa.PrivateKey, kid string, claims map[string]any) string {
-	header, err := json.Marshal(map[string]string{"alg": "RS256", "kid": kid, "typ": "JWT"})
+func (s *Server) serveCerts(w http.ResponseWriter, _ *http.Request) { s.keys.serve(w, "21600") }
+
+// public is the key as a JSON Web Key [RFC 7518 §6].
+func (k signingKey) public() map[string]string {
+	text := base64.RawURLEncoding.EncodeToString
+	jwk := map[string]string{"alg": k.algorithm(), "use": "sig", "kid": k.id}
+	switch key := k.key.Public().(type) {
+	case *rsa.PublicKey:
+		jwk["kty"], jwk["n"], jwk["e"] = "RSA", text(key.N.Bytes()), text(big.NewInt(int64(key.E)).Bytes())
+	case *ecdsa.PublicKey:
+		point, err := key.Bytes() // 4, then x and y, 32 bytes each [SEC 1 §2.3.3]
+		if err != nil {
+			panic("fakegoogle: " + err.Error())
+		}
+		jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", text(point[1:33]), text(point[33:])
+	}
+	return jwk
+}
+
+func (k signingKey) algorithm() string {
+	switch key := k.key.(type) {
+	case *rsa.PrivateKey:
+		return "RS256"
+	case *ecdsa.PrivateKey:
+		if key.Curve == elliptic.P256() {
+			return "ES256"
+		}
+	}
+	panic("fakegoogle: a signing key has to be RSA or P-256")
+}
+
+// sign returns the compact form of a JWT [RFC 7515 §3.1].
+func (k signingKey) sign(typ string, claims map[string]any) string {
+	header, err := json.Marshal(map[string]string{"alg": k.algorithm(), "kid": k.id, "typ": typ})
 	if err != nil {
 		panic("fakegoogle: " + err.Error())
 	}
@@ -94,9 +123,21 @@ func signRS256(key *rsa.PrivateKey, kid string, claims map[string]any) string {
 	}
 	input := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	sum := sha256.Sum256([]byte(input))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	signature, err := k.signature(sum[:])
 	if err != nil {
 		panic("fakegoogle: sign: " + err.Error())
 	}
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+func (k signingKey) signature(sum []byte) ([]byte, error) {
+	key, ok := k.key.(*ecdsa.PrivateKey)
+	if !ok {
+		return k.key.Sign(rand.Reader, sum, crypto.SHA256)
+	}
+	r, s, err := ecdsa.Sign(rand.Reader, key, sum)
+	if err != nil {
+		return nil, err
+	}
+	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...), nil // [RFC 7518 §3.4]
 }

@@ -2,6 +2,7 @@ package fakegoogle
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"embed"
 	"html/template"
@@ -18,6 +19,7 @@ var (
 	consentPage = parsePage("consent.html")
 	errorPage   = parsePage("error.html")
 	popupPage   = parsePage("popup.html")
+	madePage    = parsePage("made.html")
 )
 
 func parsePage(name string) *template.Template {
@@ -27,18 +29,21 @@ func parsePage(name string) *template.Template {
 
 // page is what every page shows.
 type page struct {
-	Nonce  string
-	Action string // the form's target: this very request
-	App    string // who asks
-	Switch string // this request again, with the account chooser
-	User   User
-	Users  []User
-	Who    []string // what the app learns about the user without a box
-	Boxes  []box
-	Code   string // of an error
-	Detail string
-	Origin string // of the popup's opener
-	Answer map[string]string
+	Nonce   string
+	Action  string // the form's target: this very request
+	App     string // who asks
+	Switch  string // this request again, with the account chooser
+	User    User
+	Users   []User
+	Who     []string // what the app learns about the user without a box
+	Boxes   []box
+	Made    made
+	Code    string // of an error
+	Detail  string
+	Heading string // of an error that is no refusal of an app's request
+	Origin  string // of the popup's opener
+	Frames  string // the origin whose pages may show it in a frame; "" for none
+	Answer  map[string]string
 }
 
 // box is a permission that the user can untick.
@@ -54,7 +59,7 @@ func (b box) Short() string {
 
 // showChooser lets the user pick an account. Callers hold s.mu.
 func (s *Server) showChooser(w http.ResponseWriter, r *http.Request, req *consentRequest) {
-	p := page{Action: r.URL.RequestURI(), App: req.app()}
+	p := page{Action: s.prefix() + r.URL.RequestURI(), App: req.app()}
 	for _, a := range s.users {
 		p.Users = append(p.Users, a.User)
 	}
@@ -67,9 +72,9 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, req *consen
 	again.Set("prompt", "select_account")
 	again.Del("login_hint")
 	p := page{
-		Action: r.URL.RequestURI(),
+		Action: s.prefix() + r.URL.RequestURI(),
 		App:    req.app(),
-		Switch: r.URL.Path + "?" + again.Encode(),
+		Switch: s.prefix() + r.URL.Path + "?" + again.Encode(),
 		User:   who.User,
 		Who:    []string{"Associate you with your Google Account"},
 	}
@@ -92,15 +97,21 @@ func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, req *consen
 }
 
 func showError(w http.ResponseWriter, status int, e *pageError) {
-	show(w, status, errorPage, page{Code: e.code, Detail: e.detail})
+	show(w, status, errorPage, page{Code: "Error 400: " + e.code, Detail: e.detail})
 }
 
 // showPopup hands the answer to the page that opened the popup, if it is of that origin.
 func showPopup(w http.ResponseWriter, origin string, answer url.Values) {
+	showAnswer(w, origin, answer, "")
+}
+
+// showAnswer is showPopup for a page that may stand in a frame of that origin.
+func showAnswer(w http.ResponseWriter, origin string, answer url.Values, frames string) {
 	p := page{Origin: origin, Answer: map[string]string{}}
 	for name := range answer {
 		p.Answer[name] = answer.Get(name)
 	}
+	p.Frames = frames
 	show(w, http.StatusOK, popupPage, p)
 }
 
@@ -111,33 +122,37 @@ func show(w http.ResponseWriter, status int, t *template.Template, p page) {
 		http.Error(w, "fakegoogle: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	pageHeaders(w, p.Nonce)
+	pageHeaders(w, p.Nonce, p.Frames)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write(out.Bytes())
 }
 
-func pageHeaders(w http.ResponseWriter, nonce string) {
+func pageHeaders(w http.ResponseWriter, nonce, frames string) {
 	script := "'none'"
 	if nonce != "" {
 		script = "'nonce-" + nonce + "'"
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src "+script+"; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "strict-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src "+script+"; base-uri 'none'; frame-ancestors "+cmp.Or(frames, "'none'"))
+	// Google enforces no more either: its consent page only reports "same-origin", which would cut a popup off
+	// from the page that opened it. The report is left out, since it makes browsers warn in the console.
+	h.Set("Cross-Origin-Opener-Policy", "unsafe-none")
 }
 
 // app is how the pages call the client: the host that it runs on.
 func (req *consentRequest) app() string {
-	where := req.redirectURI
-	if req.origin != "" {
-		where = req.origin
+	return cmp.Or(host(req.origin), host(req.redirectURI), req.client.ID)
+}
+
+// host is the host of a URL, or "".
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
 	}
-	if u, err := url.Parse(where); err == nil && u.Host != "" {
-		return u.Host
-	}
-	return req.client.ID
+	return u.Host
 }
 
 // initial is the letter in the account's circle.

@@ -1,27 +1,33 @@
 // Package fakegoogle is a strict, stateful stand-in for Google on this machine: the consent page, the
-// token endpoint and the few APIs that the functions call, all on one http.Handler.
+// token endpoint and the few APIs that the functions call, all on one http.Handler. It plays the issuer
+// of an app's own users as well.
 //
 // It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it
 // through httptest.NewServer, and deploy/local serves it to a browser.
 package fakegoogle
 
 import (
-	"crypto/rand"
+	"crypto"
 	"crypto/rsa"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Server is the stand-in for Google. All its methods are safe for concurrent use.
 type Server struct {
-	mux  *http.ServeMux
-	now  func() time.Time
-	ttl  time.Duration
-	keys *keyring
+	mux     *http.ServeMux
+	now     func() time.Time
+	ttl     time.Duration
+	keys    *keyring
+	appKeys *keyring
+
+	public atomic.Pointer[url.URL] // where browsers reach the pages; nil until it is said
 
 	mu            sync.Mutex // guards everything below
 	clients       map[string]Client
@@ -33,9 +39,11 @@ type Server struct {
 	grants        map[grantKey]*grant
 	refreshErrors map[string]refreshError
 	testing       bool
+	rules         RefreshRules
 	sequence      int64
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)
+	answers       map[string]map[string]any // by path
 	calls         map[string]int
 	failures      []*plannedFailure
 }
@@ -47,6 +55,8 @@ type Options struct {
 	Now            func() time.Time // default time.Now
 	AccessTokenTTL time.Duration    // default 1 hour
 	SigningKey     *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+	AppKey         crypto.Signer    // the app issuer's first one: RSA for RS256 or P-256 for ES256; default: a new RSA key
+	Public         string           // as for SetPublic, where it is known already
 }
 
 // New returns a Server with the clients and users of opts. It does no I/O. Without opts.SigningKey the
@@ -56,6 +66,7 @@ func New(opts Options) *Server {
 		now:           opts.Now,
 		ttl:           opts.AccessTokenTTL,
 		keys:          &keyring{},
+		appKeys:       &keyring{},
 		clients:       map[string]Client{},
 		browsers:      map[string]*browser{},
 		codes:         map[string]*authCode{},
@@ -72,7 +83,10 @@ func New(opts Options) *Server {
 		s.ttl = time.Hour
 	}
 	if opts.SigningKey != nil {
-		s.keys.keys = []signingKey{{strings.ToLower(rand.Text()), opts.SigningKey}}
+		s.keys.rotate(opts.SigningKey)
+	}
+	if opts.AppKey != nil {
+		s.appKeys.rotate(opts.AppKey)
 	}
 	for _, c := range opts.Clients {
 		s.AddClient(c)
@@ -82,6 +96,9 @@ func New(opts Options) *Server {
 	}
 	for _, u := range opts.Users {
 		s.AddUser(u)
+	}
+	if opts.Public != "" {
+		s.SetPublic(opts.Public)
 	}
 	s.mux = s.routes()
 	return s
@@ -97,6 +114,11 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /revoke", s.serveRevoke)
 	mux.HandleFunc("GET /oauth2/v3/certs", s.serveCerts)
 	mux.HandleFunc("GET /gsi/client", s.serveIdentityServices)
+	mux.HandleFunc("GET /gsi/select", s.serveSelect)
+	mux.HandleFunc("POST /gsi/select", s.serveSelect)
+	mux.HandleFunc("GET /app/.well-known/openid-configuration", s.serveAppDiscovery)
+	mux.HandleFunc("GET /app/jwks", s.serveAppKeys)
+	mux.HandleFunc("/app/token", s.serveAppToken)
 
 	mux.HandleFunc("GET /gmail/v1/users/{user}/labels", s.api(gmailLabelsList, s.listLabels))
 	mux.HandleFunc("GET /drive/v3/files/generateIds", s.api(driveGenerateIDs, s.generateIDs))
@@ -106,15 +128,16 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /calendar/v3/calendars/{calendar}/events", s.api(calendarInsert, s.insertEvent))
 	mux.HandleFunc("GET /calendar/v3/calendars/{calendar}/events/{id}", s.api(calendarGet, s.getEvent))
 	mux.HandleFunc("GET /v3/projects:search", s.api(projectsSearch, s.searchProjects))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeAPIError(w, apiErrorf(http.StatusNotFound, "notFound", "The requested URL %s was not found on this server.", r.URL.Path))
-	})
+	mux.HandleFunc("GET /file/d/{id}/view", s.serveFilePage)
+	mux.HandleFunc("GET /calendar/event", s.serveEventPage)
+	mux.HandleFunc("/", s.serveUnknown)
 	return mux
 }
 
 // ServeHTTP counts the request, fails it if Fail says so, and else answers as Google would.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	r = s.withoutPrefix(r)
 	if f := s.count(r.URL.Path); f != nil {
 		s.serveFailure(w, r, *f)
 	} else {

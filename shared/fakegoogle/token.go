@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -142,6 +143,9 @@ func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *
 	if used || !s.now().Before(code.expires) {
 		return nil, invalidGrant("Bad Request")
 	}
+	if code.device && !form.Has("redirect_uri") {
+		return nil, invalidRequest("Missing parameter: redirect_uri")
+	}
 	if form.Get("redirect_uri") != code.redirectURI {
 		return nil, &tokenError{status: http.StatusBadRequest, code: "redirect_uri_mismatch", description: "Bad Request"}
 	}
@@ -149,11 +153,16 @@ func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *
 		return nil, fault
 	}
 	access := s.newAccessToken(code.grantKey, code.scopes)
-	body := s.tokenResponse(code.grantKey, code.scopes, access, code.nonce)
+	azp := client.ID
+	if code.device {
+		azp = cmp.Or(client.Mobile, azp)
+	}
+	body := s.tokenResponse(code.grantKey, azp, code.scopes, access, code.nonce)
 	if code.refresh {
-		body["refresh_token"] = s.newRefreshToken(code.grantKey, code.scopes, code.include)
-		if s.testing && !onlyIdentity(code.scopes) {
-			body["refresh_token_expires_in"] = int(testingLifetime.Seconds()) - 1
+		token := s.newRefreshToken(code.grantKey, code.scopes, code.include)
+		body["refresh_token"] = token
+		if r := s.refresh[token]; !r.expires.IsZero() {
+			body["refresh_token_expires_in"] = r.secondsLeft(s.now())
 		}
 	}
 	return body, nil
@@ -179,7 +188,7 @@ func checkVerifier(challenge string, form url.Values) *tokenError {
 }
 
 // tokenResponse is the body that both grant types share. Callers hold s.mu.
-func (s *Server) tokenResponse(key grantKey, scopes []string, access, nonce string) map[string]any {
+func (s *Server) tokenResponse(key grantKey, azp string, scopes []string, access, nonce string) map[string]any {
 	body := map[string]any{
 		"access_token": access,
 		"expires_in":   int(s.ttl.Seconds()) - 1,
@@ -187,7 +196,7 @@ func (s *Server) tokenResponse(key grantKey, scopes []string, access, nonce stri
 		"token_type":   "Bearer",
 	}
 	if who := s.account(key.sub); who != nil && slices.Contains(scopes, scopeOpenID) {
-		body["id_token"] = s.idToken(who.User, key.client, scopes, access, nonce)
+		body["id_token"] = s.idToken(who.User, azp, key.client, scopes, access, nonce)
 	}
 	return body
 }

@@ -1,20 +1,26 @@
 package fakegoogle
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // User is a Google account.
 type User struct {
 	Subject, Email, Name string
+	Domain               string   // of their Google Workspace, the hd of their ID tokens; "" for a consumer account
 	Labels               []string // Gmail labels by name; names such as INBOX are Google's own labels
 }
 
 // account is a user with all that Google holds for them.
 type account struct {
 	User
-	fileIDs  map[string]bool // generated ids; true once a file has it
-	files    []*File
-	events   []*Event
-	projects []Project
+	fileIDs    map[string]bool // generated ids; true once a file has it
+	files      []*File
+	events     []*Event
+	projects   []Project
+	accessEnds time.Time // of all refresh tokens; zero for no end
+	refusals   []accountRefusal
 }
 
 // AddUser adds an account, in place of one with the same Subject.
@@ -38,6 +44,16 @@ func (s *Server) SetLabels(sub string, labels []string) {
 	defer s.mu.Unlock()
 	if a := s.account(sub); a != nil {
 		a.Labels = slices.Clone(labels)
+	}
+}
+
+// SetEmail gives the account of the user with that subject another address, as a person or an
+// administrator may.
+func (s *Server) SetEmail(sub, email string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.account(sub); a != nil {
+		a.Email = email
 	}
 }
 

@@ -3,10 +3,11 @@ package fakegoogle
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // UserClient returns an authorized client as a function gets it: it acts for the user with that subject
-// or email, may do what the scopes allow, and reaches the server at baseURL whatever host a request
+// or email, may do what the scopes allow, and reaches the server at baseURL, path prefix included, whatever host a request
 // names. It renews nothing and repeats nothing. It panics if there is no such user.
 func (s *Server) UserClient(baseURL, user string, scopes ...string) *http.Client {
 	base, err := url.Parse(baseURL)
@@ -36,6 +37,9 @@ type userTransport struct {
 func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.URL.Scheme, r.URL.Host, r.Host = t.base.Scheme, t.base.Host, ""
+	if prefix := strings.TrimSuffix(t.base.Path, "/"); prefix != "" {
+		r.URL.Path, r.URL.RawPath = prefix+r.URL.Path, ""
+	}
 	r.Header.Set("Authorization", "Bearer "+t.token)
 	return t.next.RoundTrip(r)
 }

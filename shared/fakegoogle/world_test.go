@@ -30,7 +30,7 @@ const (
 )
 
 // testKey is one key for all tests, since making one takes a while.
-var testKey = sync.OnceValue(func() *rsa.PrivateKey { return newSigningKey().key })
+var testKey = sync.OnceValue(func() *rsa.PrivateKey { return newRSAKey() })
 
 // clock is a time that a test moves by hand.
 type clock struct {

@@ -1,106 +1,177 @@
 package httpfunc
 
 import (
+	_ "embed"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
+	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// AccountInfo is what a user may know of what is kept of them.
-type AccountInfo struct {
+//go:embed account.html
+var accountHTML string
+
+var accountView = NewPage("Your account", accountHTML)
+
+// account is what is kept of a user, for the user to see.
+type account struct {
 	Email    string        `json:"email"`
 	Created  time.Time     `json:"created"` // first consent
 	Scopes   []string      `json:"scopes"`
 	Status   string        `json:"status"`           // active or needs_consent
 	Reason   string        `json:"reason,omitempty"` // in words, where consent is needed
 	Jobs     []string      `json:"jobs"`             // background jobs that are on
-	Sessions []SessionInfo `json:"sessions"`
+	Sessions []sessionInfo `json:"sessions"`         // newest first
 }
 
-// SessionInfo is one browser's sign-in.
-type SessionInfo struct {
+// sessionInfo is one browser's sign-in.
+type sessionInfo struct {
 	Start   time.Time `json:"start"`
 	Current bool      `json:"current"` // it is the browser that asks
+	Browser string    `json:"browser,omitempty"`
+	Age     string    `json:"-"`
 }
 
-// Account registers name as the function that shows a signed-in user what is kept of them, with the
-// view that show makes, and that ends sessions and the grant. A POST's field "action" is sign_out,
-// sign_out_everywhere or disconnect.
-func Account(name string, show func(AccountInfo) *View) {
-	register(name, func(a *App) http.HandlerFunc {
-		return a.only([]string{http.MethodGet, http.MethodHead, http.MethodPost}, func(w http.ResponseWriter, r *http.Request) {
-			v, err := a.visitor(r)
-			switch {
-			case err != nil:
-				a.fail(w, r, err)
-			case v.grant == nil:
-				a.askConsent(w, r, name, v, []string{}, nil)
-			case r.Method == http.MethodPost:
-				a.accountAction(w, r, v)
-			default:
-				a.replySignedIn(w, r, v, show(accountInfo(v)))
-			}
-		})
-	})
+// Permissions says in words what the scopes allow, and what for.
+func (a account) Permissions() []string {
+	words := make([]string, 0, len(a.Scopes))
+	for _, scope := range a.Scopes {
+		words = append(words, inWords(scope, true))
+	}
+	return words
 }
 
-func accountInfo(v *visitor) AccountInfo {
-	g := v.grant
-	info := AccountInfo{Email: g.Email, Created: g.Created, Scopes: append([]string{}, g.Scopes...), Status: string(g.Status), Jobs: append([]string{}, g.Jobs...)}
+// TitleOf returns what a job is called.
+func (a account) TitleOf(job string) string {
+	for _, f := range Functions() {
+		if f.Name == job {
+			return f.Title
+		}
+	}
+	return job
+}
+
+func (x *exchange) serveAccount() error {
+	done, ended := endings[x.form.Get("done")]
+	switch {
+	case x.grant == nil && ended && x.r.Method != http.MethodPost:
+		return x.show(done.view())
+	case x.grant == nil:
+		return &oauthflow.ConsentError{Missing: []string{}}
+	case x.r.Method == http.MethodPost:
+		return x.endAccount()
+	}
+	return x.showSignedIn(x.accountPage())
+}
+
+func (x *exchange) accountPage() *View {
+	if x.grant == nil {
+		return nil
+	}
+	g := x.grant
+	a := account{Email: g.Email, Created: g.Created, Scopes: append([]string{}, g.Scopes...), Status: string(g.Status), Jobs: append([]string{}, g.Jobs...),
+		Reason: consentReasonOf(g)}
 	if !g.Usable() {
-		info.Status, info.Reason = string(tokenstore.NeedsConsent), consentReason(g)
+		a.Status = string(tokenstore.NeedsConsent)
 	}
-	for _, s := range g.Sessions {
-		info.Sessions = append(info.Sessions, SessionInfo{s.Start, s.Hash == seal.HashID(v.session.ID)})
+	for _, s := range slices.Backward(g.Sessions) {
+		a.Sessions = append(a.Sessions, sessionInfo{s.Start, s.Hash == seal.HashID(x.session.ID), s.Browser, ageOf(x.now().Sub(s.Start))})
 	}
-	return info
+	return accountView.View(a)
+}
+
+// ageOf says how long ago something was.
+func ageOf(age time.Duration) string {
+	switch {
+	case age < time.Minute:
+		return "just now"
+	case age < time.Hour:
+		return plural(int(age/time.Minute), "minute")
+	case age < 24*time.Hour:
+		return plural(int(age/time.Hour), "hour")
+	}
+	return plural(int(age/(24*time.Hour)), "day")
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit + " ago"
+	}
+	return fmt.Sprintf("%d %ss ago", n, unit)
 }
 
 // An ending is how a session or a grant ended.
 type ending struct {
+	key     string
+	title   string
+	Done    string `json:"done"` // the action
 	Text    string `json:"message"`
-	Done    string `json:"done"`    // the action
 	Revoked bool   `json:"revoked"` // Google confirmed that the permission is withdrawn
 }
 
-var endingPage = NewPage("You are signed out", `<p>{{.Value.Text}}</p>
+const (
+	signedOut    = "You are signed out"
+	disconnected = "You are disconnected"
+	deleted      = "Everything that was kept of you is deleted"
+)
+
+// endings are what there is to do on the account page, and how it may end.
+var endings = map[string]ending{
+	"sign_out": {"sign_out", signedOut, "sign_out",
+		"This browser is signed out, and so is every copy of its cookie. You may still be signed in at Google.", false},
+	"sign_out_everywhere": {"sign_out_everywhere", signedOut, "sign_out_everywhere",
+		"Every browser is signed out. What you permitted stays, for the background jobs that you turned on.", false},
+	"disconnect": {"disconnect", disconnected, "disconnect",
+		"Google has withdrawn the permission. " + deleted + ".", true},
+	"not_confirmed": {"not_confirmed", disconnected, "disconnect",
+		deleted + ", but Google did not confirm that the permission is withdrawn. To be sure, remove this app at https://myaccount.google.com/connections.", false},
+	"held": {"held", disconnected, "disconnect",
+		deleted + ". The permission at Google stays, because another user of this service has connected the same Google account.", false},
+}
+
+func (e ending) view() *View { return endingPage.View(e).Titled(e.title).At("done", e.key) }
+
+var endingPage = NewPage(signedOut, `<p>{{.Value.Text}}</p>
 <p class="actions"><a class="button" href="{{.URL "oauth2init"}}">Sign in</a></p>
 `)
 
-func (a *App) accountAction(w http.ResponseWriter, r *http.Request, v *visitor) {
-	form, err := ParseForm(r)
-	if err != nil {
-		a.fail(w, r, err)
-		return
+// endAccount does what was posted: it ends this session, all sessions, or the grant.
+func (x *exchange) endAccount() error {
+	if err := x.checkMark(); err != nil {
+		return err
 	}
-	end := ending{Done: form.Get("action")}
-	title := endingPage.title
-	switch end.Done {
+	ctx, action := x.r.Context(), x.form.Get("action")
+	end := endings[action]
+	var err error
+	switch action {
 	case "sign_out":
-		end.Text = "This browser is signed out, and so is every copy of its cookie."
-		err = a.flow.EndSession(r.Context(), v.grant.Owner, v.session.ID)
+		err = x.flow.EndSession(ctx, x.grant.Owner, x.session.ID)
 	case "sign_out_everywhere":
-		end.Text = "Every browser is signed out. What you permitted stays, for the background jobs that you turned on."
-		err = a.flow.EndSessions(r.Context(), v.grant.Owner)
+		err = x.flow.EndSessions(ctx, x.grant.Owner)
 	case "disconnect":
-		title = "You are disconnected"
-		end.Revoked, err = a.flow.Disconnect(r.Context(), v.grant)
-		end.Text = "Google has withdrawn the permission, and everything that was kept of you is deleted."
-		if !end.Revoked {
-			end.Text = "Everything that was kept of you is deleted, but Google did not confirm that the permission is withdrawn. " +
-				"To be sure, remove this app at https://myaccount.google.com/connections."
+		var revocation oauthflow.Revocation
+		switch revocation, err = x.flow.Disconnect(ctx, x.grant); revocation {
+		case oauthflow.NotConfirmed:
+			end = endings["not_confirmed"]
+		case oauthflow.Held:
+			end = endings["held"]
 		}
 	default:
 		err = Invalid("The action is none of sign_out, sign_out_everywhere and disconnect.")
 	}
-	if err == nil {
-		err = a.cookie.Write(w, v.session.SignOut())
-	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return err
 	}
-	a.replyView(w, r, http.StatusOK, endingPage.View(end).Titled(title), (&visitor{}).page(a))
+	x.grant = nil
+	if x.bearer == nil {
+		x.session = x.session.SignOut()
+		if err := x.cookie.Write(x.w, x.session); err != nil {
+			return err
+		}
+	}
+	return x.show(end.view())
 }

@@ -4,18 +4,20 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"maps"
-	"net"
 	"net/http"
+	"net/url"
 	"os"
-	"slices"
+	"path"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"functions.local/oauth/shared/config"
 	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/session"
 	"functions.local/oauth/shared/tokenstore"
+	"functions.local/oauth/shared/userclient"
 )
 
 // Options is what New needs. Everything but Getenv has a default.
@@ -36,8 +38,13 @@ type App struct {
 	now     func() time.Time
 	log     *slog.Logger
 	protect *http.CrossOriginProtection
-	home    string // what the page at BASE_URL/ is called, or "" where there is none
+	bodies  *semaphore.Weighted // bytes of memory for bodies
+	home    string              // what the page at BASE_URL/ is called, or "" where there is none
 }
+
+// maxBodies is how much of all bodies together is in memory at once, in bytes. Reading makes about four
+// times as much of it.
+const maxBodies = 24 << 20
 
 // New builds an App from the environment. It connects to nothing.
 func New(o Options) (*App, error) {
@@ -45,7 +52,8 @@ func New(o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{config: c, store: o.Store, now: o.Now, base: newTransport(c), protect: http.NewCrossOriginProtection()}
+	a := &App{config: c, store: o.Store, now: o.Now, base: userclient.NewTransport(c.GoogleBaseURL),
+		protect: http.NewCrossOriginProtection(), bodies: semaphore.NewWeighted(maxBodies)}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -56,70 +64,97 @@ func New(o Options) (*App, error) {
 	switch {
 	case a.store != nil:
 	case c.Memory:
-		a.store = tokenstore.NewMemory()
+		m := tokenstore.NewMemory()
+		m.Now = a.now
+		a.store = m
 	default:
-		a.store, err = tokenstore.OpenFirestore(context.Background(), tokenstore.FirestoreConfig{
+		a.store, err = tokenstore.OpenFirestore(tokenstore.FirestoreConfig{
 			Project: c.Project, Database: c.Database, Emulator: c.Emulator, Prefix: c.Prefix, Keyset: c.Keyset,
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	if err := a.protect.AddTrustedOrigin(origin(c.BaseURL)); err != nil {
+	if err := a.protect.AddTrustedOrigin(originOf(c.BaseURL)); err != nil {
 		return nil, err
 	}
 	a.cookie = &session.Cookie{Name: c.Cookie, Secure: c.Secure(), Keys: c.Keyset, Now: a.now}
 	a.flow = oauthflow.New(oauthflow.Config{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI(), GoogleBase: c.GoogleBaseURL,
+		AuthIssuer: c.AuthIssuer, AuthAudience: c.AuthAudience, FrontEnds: c.FrontEnds, Domains: c.Domains, Apart: apartScopes(),
 		Keys: c.Keyset, Store: a.store, Transport: a.base, Now: a.now, Audit: a.audit,
 	})
 	return a, nil
+}
+
+// apartScopes returns the scopes that some function keeps apart.
+func apartScopes() []string {
+	var scopes []string
+	for _, f := range Functions() {
+		if f.Apart {
+			scopes = append(scopes, f.Scopes.First()...)
+		}
+	}
+	return scopes
 }
 
 // SetHome has every page link to the one at BASE_URL/, under that name. It is to be called before the
 // first request.
 func (a *App) SetHome(name string) { a.home = name }
 
-// URL returns the public URL of a function or of a local path.
+// URL returns the public URL of a function.
 func (a *App) URL(path string) string { return a.config.BaseURL + "/" + strings.TrimPrefix(path, "/") }
 
-func origin(baseURL string) string {
-	scheme, rest, _ := strings.Cut(baseURL, "://")
-	host, _, _ := strings.Cut(rest, "/")
-	return scheme + "://" + host
-}
-
-// newTransport returns the process's connections to Google. net/http keeps two idle connections a
-// host; at 80 requests at once nearly every call would open its own.
-func newTransport(c *config.Config) http.RoundTripper {
-	t := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          1024,
-		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       90 * time.Second,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ExpectContinueTimeout: time.Second,
+// localURL returns the URL of a place to come back to: a local path, or a page of FRONT_ENDS as it is.
+func (a *App) localURL(returnTo string) string {
+	if strings.HasPrefix(returnTo, "/") {
+		return a.URL(returnTo)
 	}
-	if c.GoogleBaseURL == nil {
-		return t
+	return returnTo
+}
+
+// takeMemory takes n bytes of what the process has for bodies, for as long as the request lasts. It waits
+// for them a while.
+func (x *exchange) takeMemory(n int64) error {
+	if n == 0 {
+		return nil
 	}
-	return &standIn{t, c.GoogleBaseURL.Scheme, c.GoogleBaseURL.Host}
+	ctx, cancel := context.WithTimeout(x.r.Context(), bodyTimeout/2)
+	defer cancel()
+	if err := x.bodies.Acquire(ctx, n); err != nil {
+		return err
+	}
+	x.memory += n
+	return nil
 }
 
-// standIn sends what is meant for Google to another host.
-type standIn struct {
-	base         http.RoundTripper
-	scheme, host string
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
-func (s *standIn) RoundTrip(r *http.Request) (*http.Response, error) {
-	moved := *r
-	u := *r.URL
-	u.Scheme, u.Host = s.scheme, s.host
-	moved.URL, moved.Host = &u, ""
-	return s.base.RoundTrip(&moved)
+// Show serves what view returns to anybody, signed in or not. Without methods it serves GET and HEAD.
+// name is the path of the page, "" for BASE_URL/.
+func (a *App) Show(name string, view func(*http.Request) (*View, error), methods ...string) http.Handler {
+	if len(methods) == 0 {
+		methods = []string{http.MethodGet, http.MethodHead}
+	}
+	return a.handle(&handler{Function: Function{Name: name}, methods: methods, serve: func(x *exchange) error {
+		v, err := view(x.r)
+		if err != nil {
+			return err
+		}
+		if x.json {
+			x.replyJSON(http.StatusOK, v.value)
+		} else {
+			x.replyPage(http.StatusOK, v, &pageData{})
+		}
+		return nil
+	}})
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+// scopeName shortens a scope that no function here explains.
+func scopeName(scope string) string { return strings.ReplaceAll(path.Base(scope), ".", " ") }

@@ -49,7 +49,7 @@ func (q *requests) leave() {
 	}
 }
 
-// stopping reports whether the process was told to end: what can go on another time had better.
+// stopping reports whether the process was told to end. Work that can be resumed stops then.
 func (q *requests) stopping() bool { return q.stop.Load() }
 
 // close lets nobody else in and returns a channel that is closed when all have left.
@@ -63,8 +63,8 @@ func (q *requests) close() <-chan struct{} {
 }
 
 // DrainOnSignal has the process finish its requests when it is told to end, and then exit with 0. The
-// Functions Framework would drop them. after, where given, is run last.
-func DrainOnSignal(after ...func()) {
+// Functions Framework would drop them.
+func DrainOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	go func() {
@@ -75,9 +75,6 @@ func DrainOnSignal(after ...func()) {
 		select {
 		case <-inFlight.close():
 		case <-time.After(drainTimeout - drainGrace):
-		}
-		for _, f := range after {
-			f()
 		}
 		os.Exit(0)
 	}()

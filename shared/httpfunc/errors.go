@@ -1,13 +1,17 @@
 package httpfunc
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/api/googleapi"
@@ -15,6 +19,7 @@ import (
 	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
+	"functions.local/oauth/shared/userclient"
 )
 
 // An Error is a function's own answer to a request that cannot be fulfilled. Message is shown as it
@@ -41,6 +46,11 @@ func Invalid(message string) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: message}
 }
 
+// ErrBadAnswer is for an answer of Google's that says less than a success has to say.
+var ErrBadAnswer = userclient.ErrBadAnswer
+
+var errNotFound = &Error{Status: http.StatusNotFound, Code: "not_found", Message: "Nothing is served under this address."}
+
 // IsStatus reports whether err is a Google API's answer with this HTTP status.
 func IsStatus(err error, status int) bool {
 	var e *googleapi.Error
@@ -55,7 +65,12 @@ type problem struct {
 	text       string
 	retryAfter time.Duration
 	next       *link // what to do now
-	missing    []string
+
+	missing    *[]string // scopes that were not granted
+	consentURL string
+	reason     string
+	prompt     string // "consent" where only a new refresh token helps
+	mark       *mark  // of the form when it is shown again, where that is not the usual one
 }
 
 type link struct{ URL, Text string }
@@ -64,31 +79,35 @@ const retryAfter = 5 * time.Second
 
 var (
 	startAgain = problem{status: 400, code: "invalid_state", title: "Please start again",
-		text: "This sign-in was begun in another browser, was finished before, or took more than ten minutes. Nothing was changed."}
+		text: "This sign-in was begun in another browser, was finished before, or took too long. Nothing was changed."}
 	badCode = problem{status: 400, code: "invalid_code", title: "Please start again",
 		text: "Google does not know this sign-in, or it was finished before. Nothing was changed."}
 	tryLater = problem{status: 503, code: "unavailable", title: "Please try again in a moment", retryAfter: retryAfter,
 		text: "Something that this page needs did not answer in time. Nothing was lost."}
-	nonsense = problem{status: 502, code: "bad_gateway", title: "Google had a problem",
+	badAnswer = problem{status: 502, code: "bad_gateway", title: "Google had a problem",
 		text: "Google could not do this, or answered something that makes no sense. Nothing was lost; please try again later."}
 	limited = problem{status: 429, code: "rate_limited", title: "Too much at once", retryAfter: 30 * time.Second,
-		text: "Google asks for a pause. Please try again in half a minute."}
-	refused = problem{status: 403, code: "forbidden", title: "Google does not allow this",
-		text: "Your account may not do this, or the Google API behind it is switched off for this service."}
+		text: "Google asks for a pause. Please try again in a while."}
 	tooLarge = problem{status: 413, code: "too_large", title: "That is too large",
 		text: "A request can hold 32 MiB (33,554,432 bytes) in all. Nothing was created; please choose something smaller."}
 	internal = problem{status: 500, code: "internal", title: "This went wrong here",
 		text: "The mistake is not yours."}
+	invalidToken = problem{status: 401, code: "invalid_token", text: "The bearer token is not one of a user of this service, or it has expired."}
+	otherDomain  = problem{status: 403, code: "domain_not_allowed", title: "This account cannot be used here",
+		text: "This service is for the accounts of certain organizations, and yours is not among them. Nothing was kept. Choose another account."}
 )
 
-// statusTable maps errors to problems: the first that matches counts.
-var statusTable = []struct {
-	sentinel error
-	problem  problem
+// problems maps errors to what is answered: the first that matches counts.
+var problems = []struct {
+	err     error
+	problem problem
 }{
 	{oauthflow.ErrCallback, startAgain},
 	{oauthflow.ErrState, startAgain},
-	{oauthflow.ErrCode, badCode},
+	{oauthflow.ErrInvalidGrant, badCode},
+	{oauthflow.ErrBearer, invalidToken},
+	{oauthflow.ErrDomain, otherDomain},
+	{oauthflow.ErrRateLimited, limited},
 	{oauthflow.ErrUnavailable, tryLater},
 	{tokenstore.ErrUnavailable, tryLater},
 	{tokenstore.ErrConflict, tryLater},
@@ -96,18 +115,19 @@ var statusTable = []struct {
 	{context.DeadlineExceeded, tryLater},
 	{context.Canceled, tryLater},
 	{os.ErrDeadlineExceeded, tryLater}, // of a body that stalls
-	{oauthflow.ErrNonsense, nonsense},
-	{oauthflow.ErrIDToken, nonsense},
-	{oauthflow.ErrClient, internal},
-	{errCut, nonsense},
+	{oauthflow.ErrBadResponse, badAnswer},
+	{oauthflow.ErrIDToken, badAnswer},
+	{oauthflow.ErrInvalidClient, internal},
+	{userclient.ErrCut, badAnswer},
+	{userclient.ErrBadAnswer, badAnswer},
+	{io.ErrUnexpectedEOF, badAnswer},
 }
 
 // problemOf says what the client gets to know of err.
-func (a *App) problemOf(err error) problem {
+func (x *exchange) problemOf(err error) problem {
 	var (
 		own     *Error
 		denied  *oauthflow.DeniedError
-		api     *googleapi.Error
 		large   *http.MaxBytesError
 		syntax  *json.SyntaxError
 		typed   *json.UnmarshalTypeError
@@ -117,24 +137,25 @@ func (a *App) problemOf(err error) problem {
 	case errors.As(err, &own):
 		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message}
 	case errors.As(err, &denied):
-		return a.denied(denied)
+		return x.denied(denied)
 	case errors.As(err, &large):
 		return tooLarge
 	}
-	for _, row := range statusTable {
-		if errors.Is(err, row.sentinel) {
+	for _, row := range problems {
+		if errors.Is(err, row.err) {
 			p := row.problem
-			if p.status == http.StatusBadRequest {
-				p.next = &link{a.URL("oauth2init"), "Start again"}
+			if p.status == http.StatusBadRequest || p.status == http.StatusForbidden {
+				p.next = &link{x.URL(signInName), "Start again"}
 			}
 			return p
 		}
 	}
+	if r := userclient.Read(err, x.now()); r != nil {
+		return apiProblem(r)
+	}
 	switch {
-	case errors.As(err, &api):
-		return apiProblem(api, a.now())
-	case errors.As(err, &syntax), errors.As(err, &typed), errors.Is(err, io.ErrUnexpectedEOF):
-		return nonsense
+	case errors.As(err, &syntax), errors.As(err, &typed):
+		return badAnswer
 	case errors.As(err, &network):
 		return tryLater
 	}
@@ -156,73 +177,96 @@ func titleOf(status int) string {
 	return "Please check this"
 }
 
-func apiProblem(e *googleapi.Error, now time.Time) problem {
+// consentProblem answers what cannot be sent to Google: a form, which keeps its fields and offers the way
+// there, and a program.
+func (x *exchange) consentProblem(e *oauthflow.ConsentError) problem {
+	reason := consentReason(x.grant, e.Reason)
+	missing := e.Missing
+	if missing == nil {
+		missing = []string{}
+	}
+	p := problem{status: http.StatusUnauthorized, code: "consent_required", title: "Permission needed", text: reason, missing: &missing, reason: reason}
+	if e.Renew {
+		p.prompt = "consent"
+	}
+	var err error
+	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew}); err != nil {
+		return x.problemOf(err)
+	}
+	p.mark = x.markAgain()
+	return p
+}
+
+// otherAccountProblem answers a code for another Google account than the one that is connected.
+func (x *exchange) otherAccountProblem(e *oauthflow.OtherAccountError) problem {
+	p := problem{status: http.StatusConflict, code: "other_account", title: "This is another Google account",
+		text: "Another Google account is connected, so nothing was changed. Ask the user, and post a fresh code with \"replace\": true to connect this one instead."}
+	var err error
+	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: e.Scopes, SelectAccount: true}); err != nil {
+		return x.problemOf(err)
+	}
+	return p
+}
+
+// changedProblem answers a form of another account, or of an earlier session.
+func (x *exchange) changedProblem(e *accountChangedError) problem {
+	p := problem{status: http.StatusConflict, code: "account_changed", title: "Please check the account", next: &link{x.URL(x.f.Name), "Open the form anew"}}
+	now := cmp.Or(x.grant.Email, "the account that is signed in now")
 	switch {
-	case e.Code == http.StatusTooManyRequests, e.Code == http.StatusForbidden && isRateLimit(e):
-		p := limited
-		if wait := parseRetryAfter(e.Header, now); wait > 0 {
-			p.retryAfter = wait
-		}
-		return p
-	case e.Code == http.StatusForbidden:
-		return refused
-	case e.Code >= 500, e.Code < 400, e.Code == http.StatusUnauthorized:
-		return nonsense
+	case e.shown.Owner == x.grant.Owner:
+		p.text = fmt.Sprintf("You signed in anew after this page was opened, so nothing was done yet. Sent again, it is done for %s.", now)
+	default:
+		p.text = fmt.Sprintf("This page was opened for %s, so nothing was done. Sent again, it is done for %s.", cmp.Or(e.shown.Email, "another account"), now)
+		x.form.Del("id") // it belongs to the other account
 	}
-	return internal
+	return p
 }
 
-// rateLimits are the reasons for which Google answers 403 where 429 is meant [Google: Gmail, Drive
-// and Calendar API, resolve errors].
-var rateLimits = map[string]bool{
-	"rateLimitExceeded": true, "userRateLimitExceeded": true, "quotaExceeded": true, "dailyLimitExceeded": true,
-}
-
-func isRateLimit(e *googleapi.Error) bool {
-	for _, item := range e.Errors {
-		if rateLimits[item.Reason] {
-			return true
-		}
+// apiProblem says what a person gets to know of a Google API's refusal.
+func apiProblem(r *userclient.Refusal) problem {
+	w := r.Words()
+	p := problem{status: w.Status, code: w.Code, title: w.Title, text: w.Text}
+	if w.Status == http.StatusTooManyRequests {
+		p.retryAfter = r.RetryAfter
 	}
-	return false
-}
-
-// lacksScope reports whether an API refused the token for want of a scope, whatever we stored of it.
-func lacksScope(err error) bool {
-	var e *googleapi.Error
-	if !errors.As(err, &e) || e.Code != http.StatusForbidden {
-		return false
-	}
-	for _, item := range e.Errors {
-		if item.Reason == "insufficientPermissions" {
-			return true
-		}
-	}
-	for _, d := range e.Details {
-		if m, ok := d.(map[string]any); ok && m["reason"] == "ACCESS_TOKEN_SCOPE_INSUFFICIENT" {
-			return true
-		}
-	}
-	return false
+	return p
 }
 
 // deniedTexts says what Google's refusals mean [Google: authorization errors].
 var deniedTexts = map[string]string{
-	"access_denied":           "You chose not to give permission, or this app is being tested and your account is not among its testers.",
-	"admin_policy_enforced":   "The administrator of your Google Workspace does not allow this app the permission that it asked for. Only they can change that.",
-	"org_internal":            "This app is for the accounts of one organization, and yours is not among them. Choose another account.",
-	"disallowed_useragent":    "Google does not allow sign-in inside this app's built-in browser. Open this page in your ordinary browser.",
-	"invalid_scope":           "This service asked Google for a permission that does not exist. Whoever runs it has to mend that.",
-	"server_error":            "Google had a problem. Please try again.",
-	"temporarily_unavailable": "Google is too busy at the moment. Please try again.",
+	"access_denied":         "You chose not to give permission, or this app is being tested and your account is not among its testers.",
+	"admin_policy_enforced": "The administrator of your Google Workspace does not allow this app the permission that it asked for. Only they can change that.",
+	"org_internal":          "This app is for the accounts of one organization, and yours is not among them. Choose another account.",
+	"disallowed_useragent":  "Google does not allow sign-in inside this app's built-in browser. Open this page in your ordinary browser.",
+	"invalid_scope":         "This service asked Google for a permission that does not exist. Whoever runs it has to mend that.",
 }
 
-func (a *App) denied(e *oauthflow.DeniedError) problem {
+func (x *exchange) denied(e *oauthflow.DeniedError) problem {
+	again := &link{x.localURL(e.ReturnTo), "Try again"}
+	switch e.Code {
+	case "server_error":
+		p := badAnswer
+		p.next = again
+		return p
+	case "temporarily_unavailable":
+		p := tryLater
+		p.next = again
+		return p
+	}
 	text, ok := deniedTexts[e.Code]
 	if !ok {
 		text = "Google did not give permission."
 	}
 	return problem{status: http.StatusForbidden, code: "access_denied", title: "Permission was not given",
-		text: text + " What you granted before is as it was.",
-		next: &link{a.URL(e.ReturnTo), "Try again"}}
+		text: text + " What you granted before is as it was.", next: again}
+}
+
+// panicError describes a panic. What it was raised with may hold a secret, so just its type is kept,
+// and the text of the runtime's own errors.
+func panicError(v any) error {
+	what := fmt.Sprintf("%T", v)
+	if err, ok := v.(runtime.Error); ok {
+		what = err.Error()
+	}
+	return fmt.Errorf("panic: %s\n%s", what, debug.Stack())
 }

@@ -1,195 +1,427 @@
 package httpfunc
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"iter"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // A Form is what a request brings: a query, a form or a JSON object, all alike.
 type Form struct {
-	url.Values
+	Fields
 	File *File // the file part of a multipart form, or nil
+
+	mark string // whom the form was shown to
 }
 
-// A File is a file part, read as it arrives. Fields behind it are not seen.
+// Fields are a form's names and texts.
+type Fields struct{ url.Values }
+
+// MarshalJSON has a program see the first value of each field.
+func (f Fields) MarshalJSON() ([]byte, error) {
+	first := make(map[string]string, len(f.Values))
+	for name := range f.Values {
+		first[name] = f.Get(name)
+	}
+	return json.Marshal(first)
+}
+
+// A File is a file part.
 type File struct {
 	io.Reader
-	Name string
-	Type string // MIME type as the client names it
+	Name string // the last part of the path that the client names, or ""
+	Type string // MIME type as the client names it, or "" where that is none
+	// Held says that the file is in memory as a whole: it can be sent twice. Otherwise it is read as it
+	// arrives, and the last Read fails where anything stands behind it in the form.
+	Held bool
 }
 
-// maxFields bounds the fields of a multipart form in bytes, all together.
-const maxFields = 2 << 20
+// What a body may hold, besides the text that its function takes.
+const (
+	maxRequest  = 32 << 20 // bytes; the platform's limit [Cloud Run: quotas, HTTP/1 request size]
+	maxHeld     = 1 << 20  // bytes of a file that is held in memory
+	maxText     = 64 << 10 // bytes of text, where a function declares nothing else and for strangers
+	maxFields   = 1000     // values of all fields
+	maxNameSize = 256      // bytes of a field's name
+	maxPartHead = 16 << 10 // bytes between the values of a multipart form: boundary and header
+)
 
-// ParseForm reads what the request brings: the query for GET and HEAD; for POST an urlencoded or
-// multipart form, or a JSON object whose members are strings, numbers, booleans or lists of strings.
-// Its errors are fit to be returned by a Func. It may be called again.
-func ParseForm(r *http.Request) (*Form, error) {
-	kept, _ := r.Context().Value(requestKey).(*request)
-	if kept != nil && kept.parsed {
-		return kept.form, kept.formErr
+// read reads the body into x.form, within what the function takes from who is asking. What was read
+// before an error stays in x.form.
+func (x *exchange) read() error {
+	x.form = &Form{Fields: Fields{url.Values{}}}
+	if x.r.Method != http.MethodPost {
+		x.form.Values = parseQuery(x.r.URL.RawQuery)
+		return nil
 	}
-	form, err := parseForm(r)
-	if kept != nil {
-		kept.form, kept.formErr, kept.parsed = form, err, true
+	if x.r.ContentLength == 0 {
+		return nil
 	}
-	return form, err
-}
-
-func parseForm(r *http.Request) (*Form, error) {
-	if r.Method != http.MethodPost {
-		return &Form{Values: r.URL.Query()}, nil
+	if x.r.ContentLength > maxRequest {
+		return &http.MaxBytesError{Limit: maxRequest} // also if it is only behind the end of a multipart form
 	}
-	if r.ContentLength == 0 {
-		return &Form{Values: url.Values{}}, nil
+	text := int64(maxText)
+	if x.grant != nil {
+		text = max(text, x.f.Text)
 	}
-	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	p := &formReader{x: x, left: text, limit: text}
+	body := &boundedBody{x: x, over: p.tooMuch(), left: 3 * text} // percent-encoding makes three bytes of one
+	var err error
+	mediaType, params, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
-		b, err := readBody(r)
-		if err != nil {
-			return nil, bodyError(err)
-		}
-		values, err := url.ParseQuery(string(b))
-		if err != nil {
-			return nil, bodyError(err)
-		}
-		return &Form{Values: values}, nil
+		err = p.urlencoded(body)
 	case "multipart/form-data":
-		return parseMultipart(r)
+		err = p.multipart(body, multipart.NewReader(body, params["boundary"]))
 	case "application/json":
-		return parseJSON(r)
+		err = p.json(body)
+	default:
+		return &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Message: "Send a form or a JSON object."}
 	}
-	return nil, &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type",
-		Message: "Send a form or a JSON object."}
+	x.form.mark = x.form.Get(markField)
+	x.form.Del(markField)
+	return bodyError(err)
 }
 
-func parseMultipart(r *http.Request) (*Form, error) {
-	parts, err := r.MultipartReader()
-	if err != nil {
-		return nil, bodyError(err)
-	}
-	form := &Form{Values: url.Values{}}
-	left := int64(maxFields)
-	tooLarge := r.ContentLength > maxRequest // if only behind the end of the multipart, which nobody reads
-	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) && tooLarge {
-			return nil, &http.MaxBytesError{Limit: maxRequest}
-		}
-		if errors.Is(err, io.EOF) {
-			return form, nil
-		}
-		if err != nil {
-			return nil, bodyError(err)
-		}
-		if part.FileName() != "" {
-			content := io.ReadCloser(part)
-			if tooLarge {
-				content = http.MaxBytesReader(nil, part, 0) // the fields are good for the form
-			}
-			form.File = &File{Reader: fileReader{content}, Name: part.FileName(), Type: part.Header.Get("Content-Type")}
-			return form, nil
-		}
-		b, err := io.ReadAll(io.LimitReader(part, left+1))
-		if err != nil {
-			return nil, bodyError(err)
-		}
-		if left -= int64(len(b)); left < 0 {
-			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large",
-				Message: "The text is over 2 MiB (2,097,152 bytes): send it as a file."}
-		}
-		form.Add(part.FormName(), string(b))
-	}
+// A boundedBody is a request's body of which no more is read than was allowed.
+type boundedBody struct {
+	x     *exchange
+	left  int64 // bytes that may be read
+	over  error // what there is more of is this
+	taken int64 // of the process's budget for bodies
+	// streamed says that what is read does not stay in memory, and may take as long as it makes progress.
+	streamed bool
+	extended time.Time
 }
 
-// fileReader gives a fault of the body as ParseForm does.
-type fileReader struct{ part io.Reader }
-
-func (f fileReader) Read(p []byte) (int, error) {
-	n, err := f.part.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = bodyError(err)
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		// A byte more tells a body that is too large from one that is at its end.
+		if n, err := b.x.r.Body.Read(p[:min(1, len(p))]); n == 0 {
+			return 0, err
+		}
+		return 0, b.over
+	}
+	if now := time.Now(); b.streamed && now.Sub(b.extended) > time.Second {
+		http.NewResponseController(b.x.w).SetReadDeadline(now.Add(bodyTimeout))
+		b.extended = now
+	}
+	n, err := b.x.r.Body.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	if !b.streamed {
+		if err := b.x.takeMemory(int64(n)); err != nil {
+			return 0, err
+		}
 	}
 	return n, err
 }
 
-// readBody reads the whole body. It takes the memory at once: growing to 32 MiB would take several times that.
-func readBody(r *http.Request) ([]byte, error) {
-	size := min(max(r.ContentLength, 0), maxRequest) + bytes.MinRead
-	b := bytes.NewBuffer(make([]byte, 0, size))
-	_, err := b.ReadFrom(r.Body)
-	return b.Bytes(), err
+// A formReader fills the exchange's form. Each value is counted before it is kept.
+type formReader struct {
+	x           *exchange
+	limit, left int64 // bytes of text that may come, and still may
+	count       int   // values that came
 }
 
-func parseJSON(r *http.Request) (*Form, error) {
-	b, err := readBody(r)
-	if err != nil {
-		return nil, bodyError(err)
+func (p *formReader) add(name, value string) error {
+	if err := p.another(); err != nil {
+		return err
 	}
-	var members map[string]member
-	if err := json.Unmarshal(b, &members); err != nil {
-		return nil, bodyError(err)
+	switch p.left -= int64(len(name) + len(value)); {
+	case p.left < 0:
+		return p.tooMuch()
+	case len(name) > maxNameSize:
+		return Invalid("The name of a field is too long.")
+	case !utf8.ValidString(name), !utf8.ValidString(value):
+		return Invalid("The text is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
 	}
-	form := &Form{Values: url.Values{}}
-	for name, m := range members {
-		for _, v := range m {
-			switch {
-			case v.wrong:
-				return nil, Invalid("The field " + strings.ToValidUTF8(name, "") + " is of the wrong type.")
-			case !v.null:
-				form.Add(name, v.text)
-			}
-		}
-	}
-	return form, nil
+	p.x.form.Add(name, value)
+	return nil
 }
 
-// A member is what a field can be in JSON: a value or a list of values.
-type member []value
-
-func (m *member) UnmarshalJSON(b []byte) error {
-	if b[0] == '[' {
-		return json.Unmarshal(b, (*[]value)(m))
-	}
-	*m = make(member, 1)
-	return (*m)[0].UnmarshalJSON(b)
-}
-
-// A value is a string, a number or a boolean as text.
-type value struct {
-	text  string
-	null  bool
-	wrong bool // an object or a list
-}
-
-func (v *value) UnmarshalJSON(b []byte) error {
-	switch b[0] {
-	case '"':
-		return json.Unmarshal(b, &v.text)
-	case '{', '[':
-		v.wrong = true
-	case 'n':
-		v.null = true
-	default:
-		v.text = string(b)
+// another counts a value.
+func (p *formReader) another() error {
+	if p.count++; p.count > maxFields {
+		return &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: "There are too many fields."}
 	}
 	return nil
 }
 
-// bodyError makes a fault of the body one that the client can mend, unless it is the size or time.
+func (p *formReader) tooMuch() error {
+	e := &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("This form takes %d bytes of text, and there is more.", p.limit)}
+	if p.x.f.File {
+		e.Message += " Send it as a file."
+	}
+	return e
+}
+
+func (p *formReader) urlencoded(body io.Reader) error {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	for name, value := range pairs(string(b)) {
+		if err := p.add(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// json reads an object whose members are strings, numbers, booleans, null, or lists of these.
+func (p *formReader) json(body io.Reader) error {
+	d := json.NewDecoder(skipBOM(body))
+	d.UseNumber()
+	if t, err := d.Token(); err != nil {
+		return err
+	} else if t != json.Delim('{') {
+		return errMalformed
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if err := p.member(d, name.(string)); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return cmp.Or(err, errMalformed)
+	}
+	return nil
+}
+
+// member reads the value of a member, or each of a list.
+func (p *formReader) member(d *json.Decoder, name string) error {
+	for list := false; ; {
+		t, err := d.Token()
+		switch v := t.(type) {
+		case json.Delim:
+			if v == ']' && list {
+				return nil
+			}
+			if v != '[' || list {
+				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
+			}
+			list = true
+			continue
+		case string:
+			err = p.add(name, v)
+		case json.Number:
+			err = p.add(name, v.String())
+		case bool:
+			err = p.add(name, strconv.FormatBool(v))
+		case nil: // null is as good as absent
+			err = cmp.Or(err, p.another())
+		}
+		if err != nil || !list {
+			return err
+		}
+	}
+}
+
+func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error {
+	for {
+		body.left = maxPartHead
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+		name, isFile := params["filename"]
+		switch {
+		case !isFile:
+			body.left = p.left + maxPartHead
+			value, err := io.ReadAll(io.LimitReader(part, p.left+1))
+			if err == nil {
+				err = p.add(params["name"], string(value))
+			}
+			if err != nil {
+				return err
+			}
+		case name == "":
+			// No file was chosen: browsers send an empty part.
+		case p.x.form.File != nil:
+			return Invalid("There are two files. Send one.")
+		case !p.x.mayUpload():
+			return nil // what cannot be taken is not read
+		default:
+			if err := p.file(body, parts, part, name); err != nil || !p.x.form.File.Held {
+				return err
+			}
+		}
+	}
+}
+
+// file takes a file part. One of up to maxHeld bytes is held, and the fields behind it are read, too.
+func (p *formReader) file(body *boundedBody, parts *multipart.Reader, part *multipart.Part, name string) error {
+	body.left, body.streamed = maxRequest, true
+	body.over = &http.MaxBytesError{Limit: maxRequest}
+	head, err := readHead(part)
+	if err != nil {
+		return err
+	}
+	f := &File{Reader: bytes.NewReader(head), Name: fileName(name), Held: len(head) <= maxHeld}
+	if mediaType, params, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err == nil {
+		f.Type = mime.FormatMediaType(mediaType, params)
+	}
+	if !utf8.ValidString(name) {
+		return Invalid("The name of the file is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
+	}
+	if f.Held {
+		body.streamed, body.over = false, p.tooMuch()
+	} else {
+		f.Reader = io.MultiReader(f.Reader, &lastPart{part, parts})
+	}
+	p.x.form.File = f
+	return nil
+}
+
+// readHead reads up to maxHeld bytes and one more. It allocates twice at most, where growing a buffer to
+// that size would cost several times as much memory.
+func readHead(r io.Reader) ([]byte, error) {
+	head := make([]byte, 0, 32<<10)
+	for len(head) <= maxHeld {
+		if len(head) == cap(head) {
+			head = append(make([]byte, 0, maxHeld+1), head...)
+		}
+		n, err := r.Read(head[len(head):cap(head)])
+		head = head[:len(head)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return head, nil
+}
+
+// lastPart reads the part that has to be the form's last. Its errors are fit to be returned by a function.
+type lastPart struct {
+	part  io.Reader
+	parts *multipart.Reader
+}
+
+func (l *lastPart) Read(p []byte) (int, error) {
+	n, err := l.part.Read(p)
+	switch {
+	case err == nil:
+		return n, nil
+	case !errors.Is(err, io.EOF):
+		return n, bodyError(err)
+	}
+	switch _, err := l.parts.NextPart(); {
+	case errors.Is(err, io.EOF):
+		return n, io.EOF
+	case err == nil:
+		return n, Invalid("Something stands behind the file and would be lost. Put the fields before the file.")
+	default:
+		return n, bodyError(err)
+	}
+}
+
+// unescapeName undoes what browsers do to a file's name in a multipart form [WHATWG HTML §4.10.21.8].
+var unescapeName = strings.NewReplacer("%22", `"`, "%0D%0A", " ", "%0D", " ", "%0A", " ")
+
+// fileName returns the last part of what a client calls a file.
+func fileName(name string) string {
+	name = unescapeName.Replace(name)
+	return name[strings.LastIndexAny(name, `/\`)+1:]
+}
+
+// skipBOM leaves out a byte order mark at the beginning.
+func skipBOM(r io.Reader) io.Reader {
+	b := bufio.NewReader(r)
+	if head, _ := b.Peek(3); string(head) == "\ufeff" {
+		b.Discard(3)
+	}
+	return b
+}
+
+// pairs yields the names and values of a query as browsers write it: what cannot be an escape is text,
+// and so is a semicolon [WHATWG URL: application/x-www-form-urlencoded parsing].
+func pairs(query string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for pair := range strings.SplitSeq(query, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if pair != "" && !yield(unescape(name), unescape(value)) {
+				return
+			}
+		}
+	}
+}
+
+func unescape(s string) string {
+	if text, err := url.QueryUnescape(s); err == nil {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '+':
+			b.WriteByte(' ')
+		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
+			n, _ := strconv.ParseUint(s[i+1:i+3], 16, 8)
+			b.WriteByte(byte(n))
+			i += 2
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
+
+// parseQuery returns the parameters of a URL's query. What is not UTF-8 in it is replaced.
+func parseQuery(query string) url.Values {
+	values := url.Values{}
+	for name, value := range pairs(query) {
+		values.Add(strings.ToValidUTF8(name, "\uFFFD"), strings.ToValidUTF8(value, "\uFFFD"))
+	}
+	return values
+}
+
+// errMalformed means that a body is not of the form that its Content-Type says.
+var errMalformed = errors.New("malformed")
+
+// bodyError makes a fault of the body one that the client can mend, unless that is said already or it is
+// a matter of time.
 func bodyError(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, os.ErrDeadlineExceeded) {
+	var (
+		large *http.MaxBytesError
+		own   *Error
+	)
+	switch {
+	case err == nil, errors.As(err, &large), errors.As(err, &own), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, context.Canceled), errors.Is(err, os.ErrDeadlineExceeded):
 		return err
 	}
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: "The request's body is malformed.", Cause: err}
 }
+
+// Joined returns all values of a field as one text.
+func (f Fields) Joined(name string) string { return strings.Join(f.Values[name], ", ") }

@@ -1,66 +1,81 @@
-// Package httpfunc turns a function that calls a Google API for a user into an HTTP function: it
-// signs the user in, sees to consent, tokens and sessions, and answers with a page or with JSON.
+// Package httpfunc turns a function that calls a Google API for a user into an HTTP function.
+//
+// The way of a request: a function registers a Function (function.go). Handler makes an exchange of
+// each request, which goes through gate, visit, read and serve (exchange.go); serve is serveUser for
+// most (user.go). What a function returns is shown, and each error that a step returns is answered, in
+// one place (answer.go, by the table in errors.go).
 package httpfunc
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
 
-	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// Scopes is what a function needs. Each entry lists scopes of which any one will do; the first is the
-// one that the user is asked for.
-type Scopes = oauthflow.Scopes
-
-// A Func does its work for the user whom client acts for, and returns what to show: a View, or any
-// value that encoding/json takes. Its errors become error pages; see Error for those of its own.
-type Func func(r *http.Request, client *http.Client) (any, error)
-
-// ForUser registers name as a function that needs the user's consent to scopes. get serves GET and
-// HEAD, and must change nothing.
-//
-// Where a POST finds consent missing, get is called with the posted request, so that the form comes
-// again with its fields kept; every call through its client then fails.
-func ForUser(name string, scopes Scopes, get Func, options ...Option) {
-	f := &function{name: name, scopes: scopes, get: get}
-	for _, o := range options {
-		o(f)
-	}
-	register(name, func(a *App) http.HandlerFunc { return a.forUser(f) })
+// A handler is how a function is served.
+type handler struct {
+	Function
+	methods []string
+	serve   func(*exchange) error
+	again   func(*exchange) *View // the page whose form was posted; nil where there is none
 }
 
-// An Option adds to a function.
-type Option func(*function)
+var (
+	handlers = map[string]*handler{} // the functions of this process
+	others   []Function              // those that are deployed beside it
+)
 
-// Post has the function serve POST, too.
-func Post(post Func) Option { return func(f *function) { f.post = post } }
-
-type function struct {
-	name   string
-	scopes Scopes
-	get    Func
-	post   Func
-}
-
-// registered holds how to serve each function of this process.
-var registered = map[string]func(*App) http.HandlerFunc{}
-
-func register(name string, serve func(*App) http.HandlerFunc) {
-	if _, ok := registered[name]; ok {
-		panic("httpfunc: " + name + " is registered twice")
+// register makes a function known by its name, here and to the Functions Framework.
+func register(f Function, h *handler) {
+	if _, ok := handlers[f.Name]; ok {
+		panic("httpfunc: " + f.Name + " is registered twice")
 	}
-	registered[name] = serve
+	h.Function = f
+	handlers[f.Name] = h
 	if os.Getenv("K_SERVICE") != "" {
-		checkDeployed()
+		startDeployed()
 	}
-	functions.HTTP(name, inProcess(name))
+	functions.HTTP(f.Name, inProcess(f.Name))
+}
+
+// Know tells of functions that are deployed beside those of this process: what they are called, and what
+// they need permission for. It is to be called before the first request.
+func Know(f ...Function) { others = append(others, f...) }
+
+// Functions returns the functions of this process and those it knows of, by name.
+func Functions() []Function {
+	all := map[string]Function{}
+	for _, f := range others {
+		all[f.Name] = f
+	}
+	for name, h := range handlers {
+		all[name] = h.Function
+	}
+	list := make([]Function, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, all[name])
+	}
+	return list
+}
+
+// Names returns the names of the functions in this process.
+func Names() []string { return slices.Sorted(maps.Keys(handlers)) }
+
+// Handler serves one function.
+func (a *App) Handler(name string) http.Handler {
+	h, ok := handlers[name]
+	if !ok {
+		panic(fmt.Sprintf("httpfunc: no function %q", name))
+	}
+	return a.handle(h)
 }
 
 // inProcess serves a function with the App of this process.
@@ -84,9 +99,12 @@ func inProcess(name string) http.HandlerFunc {
 	}
 }
 
-// Process returns the App that the Functions Framework serves in this process, made of its environment
-// at the first call. A failure stays, and is reported to every request.
-var Process = sync.OnceValues(func() (*App, error) {
+// Process returns the App that the Functions Framework serves in this process. It is made of the
+// environment at the first call, with no I/O: a fault of the configuration stays, and is reported to
+// every request.
+func Process() (*App, error) { return process() }
+
+var process = sync.OnceValues(func() (*App, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -94,14 +112,14 @@ var Process = sync.OnceValues(func() (*App, error) {
 })
 
 // gcPercent takes 6 % off the processor time of pages at 80 at once, for 2 MiB of memory more than Go's own
-// 100. 150 would take off 2 % more for 2 MiB more (deploy/bench).
+// 100 (deploy/bench).
 const gcPercent = 130
 
-// checkDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
+// startDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
 // otherwise has it finish its requests at SIGTERM and connect to Firestore.
-var checkDeployed = sync.OnceFunc(func() {
+var startDeployed = sync.OnceFunc(func() {
 	var draining sync.WaitGroup
-	draining.Go(func() { DrainOnSignal() }) // which starts a thread: meanwhile
+	draining.Go(DrainOnSignal) // which starts a thread: meanwhile
 	a, err := Process()
 	if err != nil {
 		newLogger(os.Stderr, true).Error(err.Error())
@@ -112,17 +130,3 @@ var checkDeployed = sync.OnceFunc(func() {
 		go f.Connect() // while the platform has yet to pass on the first request
 	}
 })
-
-// Names returns the names of the functions in this process.
-func Names() []string {
-	return sortedKeys(registered)
-}
-
-// Handler serves one function.
-func (a *App) Handler(name string) http.Handler {
-	serve, ok := registered[name]
-	if !ok {
-		panic(fmt.Sprintf("httpfunc: no function %q", name))
-	}
-	return a.wrap(name, serve(a))
-}

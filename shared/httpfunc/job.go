@@ -3,136 +3,121 @@ package httpfunc
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"net/http"
 	"slices"
-	"strings"
+	"time"
 
 	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// A JobFunc does a job's work for one user, whom client acts for. r is the run's request, in the
-// time that this user has; subject tells users apart. What it does must be harmless to do twice.
-type JobFunc func(r *http.Request, subject string, client *http.Client) error
-
-// ForEveryUser registers name as a background job. In the browser it is a page on which the signed-in
-// user turns the job on or off; does says there what it does. Called by the configured scheduler's
-// identity, it runs fn once for every user who turned it on.
-func ForEveryUser(name, does string, scopes Scopes, fn JobFunc) {
-	j := &job{name: name, does: does, scopes: scopes, fn: fn}
-	register(name, func(a *App) http.HandlerFunc {
-		page := a.only([]string{http.MethodGet, http.MethodHead, http.MethodPost}, func(w http.ResponseWriter, r *http.Request) {
-			a.jobPage(w, r, j)
-		})
-		return func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost && r.Header.Get("Authorization") != "" {
-				a.runJob(w, r, j)
-				return
-			}
-			page(w, r)
-		}
-	})
-}
-
-type job struct {
-	name   string
-	does   string
-	scopes Scopes
-	fn     JobFunc
-}
-
 //go:embed job.html
 var jobHTML string
 
-var switchPage = NewPage("Work in the background", jobHTML)
+var jobPage = NewPage("Work in the background", jobHTML)
 
-// A jobSwitch is what the page shows.
+// A jobSwitch is what the page of a job shows.
 type jobSwitch struct {
-	Name    string `json:"-"`
 	Does    string `json:"-"`
 	Enabled bool   `json:"enabled"`
 }
 
-func (j *job) view(on bool) *View { return switchPage.View(jobSwitch{j.name, j.does, on}) }
+// serveJob runs the job for a service account; for a user it shows the switch or turns it.
+func (x *exchange) serveJob() error {
+	switch {
+	case x.isService():
+		return x.runJob()
+	case x.r.Method == http.MethodPost:
+		return x.switchJob()
+	}
+	if err := x.authorized(x.f.Scopes); err != nil {
+		return err
+	}
+	return x.showSignedIn(x.switchPage())
+}
 
-// jobPage shows the switch and turns it. Turning the job off needs no consent.
-func (a *App) jobPage(w http.ResponseWriter, r *http.Request, j *job) {
-	v, err := a.visitor(r)
-	if err != nil {
-		a.fail(w, r, err)
-		return
+func (x *exchange) switchPage() *View {
+	on := x.grant != nil && x.grant.HasJob(x.f.Name)
+	return jobPage.View(jobSwitch{x.f.Does, on}).Titled(x.f.Title)
+}
+
+// switchJob turns the job on or off, as the field "enabled" says. Turning it off needs no consent.
+func (x *exchange) switchJob() error {
+	if x.grant == nil {
+		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}
 	}
-	if v.grant == nil {
-		a.askConsent(w, r, j.name, v, j.scopes.First(), j.view(false))
-		return
-	}
-	on, err := wantsJob(r)
-	if err != nil {
-		a.failOnForm(w, r, err, j.view(v.grant.HasJob(j.name)), v.page(a))
-		return
-	}
-	off := r.Method == http.MethodPost && !on
-	if missing, ask := v.lacks(j.scopes); ask && !off {
-		a.askConsent(w, r, j.name, v, missing, j.view(v.grant.HasJob(j.name)))
-		return
-	}
-	if r.Method == http.MethodPost {
-		if v.grant, err = a.setJob(r.Context(), v.grant.Owner, j.name, on); err != nil {
-			a.failOnForm(w, r, err, j.view(!on), v.page(a))
-			return
+	on := x.form.Get("enabled") == "true"
+	switch {
+	case !on && x.form.Get("enabled") != "false":
+		return Invalid("The field enabled has to be true or false.")
+	case on:
+		if err := x.authorized(x.f.Scopes); err != nil {
+			return err
+		}
+	default:
+		if err := x.checkMark(); err != nil {
+			return err
 		}
 	}
-	a.replySignedIn(w, r, v, j.view(v.grant.HasJob(j.name)))
-}
-
-// wantsJob reads the field "enabled" of a POST.
-func wantsJob(r *http.Request) (bool, error) {
-	if r.Method != http.MethodPost {
-		return false, nil
-	}
-	form, err := ParseForm(r)
-	if err != nil {
-		return false, err
-	}
-	switch form.Get("enabled") {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
-	}
-	return false, Invalid("The field enabled has to be true or false.")
-}
-
-func (a *App) setJob(ctx context.Context, subject, name string, on bool) (*tokenstore.Grant, error) {
-	g, err := tokenstore.Update(ctx, a.store, subject, func(g *tokenstore.Grant) error {
-		g.SetJob(name, on)
+	g, err := tokenstore.Update(x.r.Context(), x.store, x.grant.Owner, func(g *tokenstore.Grant) error {
+		g.SetJob(x.f.Name, on)
 		return nil
 	})
-	if err == nil {
-		a.audit(ctx, "job switched", subject, "job", name, "on", on)
-	}
-	return g, err
-}
-
-// authorizeRun checks that the request comes from the scheduler [Cloud Scheduler: authentication with
-// OIDC tokens].
-func (a *App) authorizeRun(r *http.Request, name string) error {
-	refuse := func(cause error) error {
-		return &Error{Status: http.StatusForbidden, Code: "forbidden", Message: "Only this service's scheduler may start the job.", Cause: cause}
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || len(a.config.SchedulerAccounts) == 0 {
-		return refuse(nil)
-	}
-	who, err := a.flow.VerifyBearer(r.Context(), strings.TrimSpace(token), a.URL(name))
 	switch {
-	case errors.Is(err, oauthflow.ErrBearer):
-		return refuse(err)
+	case isNotFound(err): // disconnected meanwhile
+		x.grant = nil
+		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}
 	case err != nil:
 		return err
-	case !slices.Contains(a.config.SchedulerAccounts, who.Service):
-		return refuse(errors.New("another service account"))
+	}
+	x.grant = g
+	x.audit(x.r.Context(), "job switched", g.Owner, "job", x.f.Name, "on", on)
+	return x.showSignedIn(x.switchPage())
+}
+
+// visitBearer finds out whom a bearer token names.
+func (x *exchange) visitBearer(raw string) error {
+	job := ""
+	if x.f.EachUser != nil {
+		job = x.URL(x.f.Name)
+	}
+	b, err := x.flow.VerifyBearer(x.r.Context(), raw, job)
+	if err != nil {
+		return err
+	}
+	x.bearer = b
+	switch {
+	case b.Service == "":
+		x.known = true
+		return x.load(b.Owner)
+	case !slices.Contains(x.config.SchedulerAccounts, b.Service):
+		return &Error{Status: http.StatusForbidden, Code: "forbidden", Message: "Only this service's scheduler may start the job."}
+	case x.r.Method != http.MethodPost:
+		x.w.Header().Set("Allow", http.MethodPost)
+		return &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "A run of the job is started by POST."}
 	}
 	return nil
+}
+
+// slot is the time for which a run was scheduled. All that a run does follows from it, so that a run
+// that starts late, is retried or lasts over midnight does the same.
+func (x *exchange) slot() (time.Time, error) {
+	zone, err := time.LoadLocation(x.form.Get("time_zone"))
+	if err != nil || x.form.Get("time_zone") == "Local" {
+		return time.Time{}, Invalid("The field time_zone has to be the name of a time zone, such as Europe/Berlin.")
+	}
+	text := x.r.Header.Get("X-CloudScheduler-ScheduleTime")
+	if text == "" {
+		return x.now().In(zone), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, Invalid("The header X-CloudScheduler-ScheduleTime has to be a time such as 2026-03-01T18:00:00Z.")
+	}
+	return at.In(zone), nil
+}
+
+// detached is a context of its own time, for what must end well though the caller hangs up.
+func detached(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }

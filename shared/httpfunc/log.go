@@ -2,25 +2,23 @@ package httpfunc
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 
-	"google.golang.org/api/googleapi"
+	"functions.local/oauth/shared/userclient"
 )
 
 // newLogger writes what Cloud Logging reads where deployed [Cloud Logging: structured logging], and
 // lines for people elsewhere.
 func newLogger(w io.Writer, deployed bool) *slog.Logger {
 	if !deployed {
-		return slog.New(slog.NewTextHandler(w, nil))
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr { return bounded(a) }}))
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) > 0 {
-			return a
+			return bounded(a)
 		}
 		switch a.Key {
 		case slog.LevelKey:
@@ -31,57 +29,42 @@ func newLogger(w io.Writer, deployed bool) *slog.Logger {
 		case slog.MessageKey:
 			a.Key = "message"
 		}
-		return a
+		return bounded(a)
 	}}))
 }
 
-// A request is what is known of a request while it is served.
-type request struct {
-	id    string // random; the log and the error page both show it
-	name  string // of the function
-	again string // the function to open when this request failed
-	trace string // Cloud Run's, or ""
+// maxLogged bounds a value in a log line, in bytes: a line is at most 8 KiB, whatever a request holds.
+const maxLogged = 3 << 10
 
-	parsed  bool // form and formErr are what ParseForm returned
-	form    *Form
-	formErr error
+func bounded(a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case error:
+		a.Value = slog.StringValue(cut(v.Error()))
+	case string:
+		a.Value = slog.StringValue(cut(v))
+	}
+	return a
 }
 
-type contextKey int
-
-const requestKey contextKey = 0
-
-// logger returns the logger of the request that ctx belongs to: it names the function, the request and
-// its trace in every line.
-func (a *App) logger(ctx context.Context) *slog.Logger {
-	r, ok := ctx.Value(requestKey).(*request)
-	if !ok {
-		return a.log
+func cut(s string) string {
+	if len(s) <= maxLogged {
+		return s
 	}
-	l := a.log.With("function", r.name, "request", r.id)
-	if r.trace != "" && a.config.Project != "" {
-		l = l.With("logging.googleapis.com/trace", "projects/"+a.config.Project+"/traces/"+r.trace)
+	return strings.ToValidUTF8(s[:maxLogged], "") + " …"
+}
+
+// logKey is where a request's context holds its logger, for what is logged by whoever knows the context
+// alone.
+type logKey struct{}
+
+// requestLog returns the logger of a request: it names the function, the request and its trace in every
+// line.
+func (a *App) requestLog(function, id string, h http.Header) *slog.Logger {
+	l := a.log.With("function", function, "request", id)
+	if trace := traceID(h); trace != "" && a.config.Project != "" {
+		l = l.With("logging.googleapis.com/trace", "projects/"+a.config.Project+"/traces/"+trace)
 	}
 	return l
-}
-
-func requestID(ctx context.Context) string {
-	if r, ok := ctx.Value(requestKey).(*request); ok {
-		return r.id
-	}
-	return ""
-}
-
-// tryAgain returns where a person whose request failed can go on.
-func (a *App) tryAgain(ctx context.Context) *link {
-	r, ok := ctx.Value(requestKey).(*request)
-	switch {
-	case !ok:
-		return nil
-	case r.again == "":
-		return &link{a.URL(""), a.home}
-	}
-	return &link{a.URL(r.again), "Try again"}
 }
 
 // traceID reads the trace that Cloud Run puts on each request [W3C Trace Context; Google: trace context].
@@ -99,24 +82,17 @@ func isTraceID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// audit logs what happened to a grant. The subject is logged as a keyed hash.
-func (a *App) audit(ctx context.Context, event, subject string, pairs ...any) {
-	if subject != "" {
-		pairs = append([]any{"subject", a.config.Keyset.Hash(subject)}, pairs...)
+// audit logs what happened to a grant. The owner is logged as a keyed hash.
+func (a *App) audit(ctx context.Context, event, owner string, pairs ...any) {
+	l, ok := ctx.Value(logKey{}).(*slog.Logger)
+	if !ok {
+		l = a.log
 	}
-	a.logger(ctx).InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
+	if owner != "" {
+		l = l.With("owner", a.config.Keyset.Hash(owner))
+	}
+	l.InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
 }
 
-// describe returns what may be logged of err. Of a Google API's answer that is its message and its
-// reasons; its body may hold anything.
-func describe(err error) string {
-	var e *googleapi.Error
-	if !errors.As(err, &e) {
-		return err.Error()
-	}
-	var reasons []string
-	for _, item := range e.Errors {
-		reasons = append(reasons, item.Reason)
-	}
-	return fmt.Sprintf("Google API: status %d %q, reasons %q", e.Code, e.Message, reasons)
-}
+// describe returns what may be logged of err.
+func describe(err error) string { return userclient.Describe(err) }

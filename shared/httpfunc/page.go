@@ -6,7 +6,9 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"html/template"
+	"net/url"
 	"strings"
 	"sync"
 )
@@ -28,9 +30,10 @@ var (
 		return t, err
 	})
 	errorPage = NewPage("", errorHTML)
-	// valuePage shows a value that brings no page of its own.
-	valuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
 )
+
+// ValuePage shows any value as JSON, for a function that has no page of its own.
+var ValuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
 
 // contentSecurityPolicy lets a page do nothing but show itself, in our style, and send its own forms.
 var contentSecurityPolicy = strings.Join([]string{
@@ -53,11 +56,15 @@ type Page struct {
 	template func() (*template.Template, error)
 }
 
-// NewPage returns a page with this template for its body, which finds the value that it shows as .Value,
-// and makes the URL of a function with .URL "name". It is parsed at its first view: a start waits for no
-// page that may never be asked for.
+// NewPage returns a page with this template for its body. The template finds the value that it shows as
+// .Value, makes the URL of a function with .URL "name", and writes .Form in place of a <form> tag that
+// posts to its function. It is parsed at its first view: a start waits for no page that may never be
+// asked for.
 func NewPage(title, body string) *Page {
 	return &Page{title, sync.OnceValues(func() (*template.Template, error) {
+		if strings.Contains(strings.ToLower(body), `<form method="post"`) {
+			return nil, errors.New("httpfunc: the page " + title + ` has a <form method="post"> of its own: write {{.Form}} in its place, or {{.FormAt "name"}} for another function's`)
+		}
 		t, err := layout()
 		if err == nil {
 			t, err = t.Clone()
@@ -75,6 +82,7 @@ type View struct {
 	title  string
 	value  any
 	policy string
+	at     url.Values
 }
 
 // View returns a view of value on the page.
@@ -82,7 +90,7 @@ func (p *Page) View(value any) *View {
 	return &View{page: p, title: p.title, value: value, policy: contentSecurityPolicy}
 }
 
-// Value returns what the view shows.
+// Value returns what the view shows, for tests of functions.
 func (v *View) Value() any { return v.value }
 
 // Titled replaces the page's title.
@@ -98,28 +106,22 @@ func (v *View) Allow(directives ...string) *View {
 	return v
 }
 
-// asView returns the view that value is or gets.
-func asView(value any) *View {
-	if v, ok := value.(*View); ok {
-		return v
-	}
-	return valuePage.View(value)
+// At says where a browser finds the view of a Post: at the function's own page, with this parameter in
+// its query, which Get shows as often as it is asked for.
+func (v *View) At(name, value string) *View {
+	v.at = url.Values{name: {value}}
+	return v
 }
 
 // pageData is what a page's template sees.
 type pageData struct {
-	Title    string
-	Value    any
-	Known    bool // who visits is known, if it is anybody
-	Email    string
-	SignedIn bool
-	Switched bool // to another account, just now
-	Alert    *alert
-	Home     string // what the page at BASE_URL/ is called, or ""
-	HomeURL  string
-	Account  string // URL of the account page
+	Title string
+	Value any
+	Alert *alert
 
-	app *App
+	x       *exchange
+	refresh string // where the browser is to go on by itself, or ""
+	mark    *mark  // of the page's form, where it is not that of who is signed in
 }
 
 // An alert says above a form why it comes again.
@@ -129,39 +131,81 @@ type alert struct {
 	Request    string // the number that the log has, or ""
 }
 
-func (d *pageData) URL(path string) string { return d.app.URL(path) }
+// Known reports whether it was found out who is asking, if it is anybody.
+func (d *pageData) Known() bool { return d.x.known }
 
-// List shows texts as a list, at less cost than a range in a template.
-func (d *pageData) List(texts []string) template.HTML {
-	const before, open, shut, after = "<ul class=\"list\">\n", "<li>", "</li>\n", "</ul>"
-	size := len(before) + len(after)
-	for _, text := range texts {
-		size += len(open) + len(text) + len(shut)
+// SignedIn reports whether anybody is signed in.
+func (d *pageData) SignedIn() bool { return d.x.grant != nil }
+
+// Email returns the signed-in user's address, or "".
+func (d *pageData) Email() string {
+	if d.x.grant == nil {
+		return ""
 	}
-	var b strings.Builder
-	b.Grow(size)
-	b.WriteString(before)
-	for _, text := range texts {
-		b.WriteString(open)
-		b.WriteString(template.HTMLEscapeString(text))
-		b.WriteString(shut)
-	}
-	b.WriteString(after)
-	return template.HTML(b.String())
+	return d.x.grant.Email
 }
 
+// Switched reports whether another account was just left for this one.
+func (d *pageData) Switched() bool {
+	return d.x.grant != nil && d.x.session.JustSwitched(d.x.now())
+}
+
+// Home returns what the page at BASE_URL/ is called, or "".
+func (d *pageData) Home() string { return d.x.home }
+
+// Refresh has the browser go on by itself. html/template takes no such attribute.
+func (d *pageData) Refresh() template.HTML {
+	if d.refresh == "" {
+		return ""
+	}
+	return template.HTML(`<meta http-equiv="refresh" content="0; url=` + template.HTMLEscapeString(d.refresh) + `">`)
+}
+
+// URL returns the public URL of a function.
+func (d *pageData) URL(path string) string { return d.x.URL(path) }
+
+// Form opens a form that posts to the page's function, with the mark of whom it is shown to.
+func (d *pageData) Form() (template.HTML, error) {
+	m := d.x.newMark()
+	if d.mark != nil {
+		m = *d.mark
+	}
+	sealed, err := d.x.sealMark(m)
+	if err != nil {
+		return "", err
+	}
+	encoding := ""
+	if d.x.f.File {
+		encoding = ` enctype="multipart/form-data"`
+	}
+	return template.HTML(`<form method="post" action="` + template.HTMLEscapeString(d.x.URL(d.x.f.Name)) + `"` + encoding + `>` +
+		`<input type="hidden" name="` + markField + `" value="` + sealed + `">`), nil
+}
+
+// JSON returns the value as indented JSON.
 func (d *pageData) JSON() (string, error) {
 	b, err := json.MarshalIndent(d.Value, "", "  ")
 	return string(b), err
 }
 
-// render writes the view to b as a page.
-func (a *App) render(b *bytes.Buffer, v *View, d *pageData) error {
-	d.app, d.Title, d.Value = a, v.title, v.value
-	d.Home, d.HomeURL, d.Account = a.home, a.URL(""), a.URL("account")
+func (x *exchange) render(b *bytes.Buffer, v *View, d *pageData) error {
+	d.Title, d.Value = v.title, v.value
 	t, err := v.page.template()
 	if err != nil {
 		return err
 	}
 	return t.Execute(b, d)
+}
+
+// AsUser returns a link to a page of Google's own that opens it for the signed-in account, and not for the
+// first one that the browser knows.
+func (d *pageData) AsUser(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || d.Email() == "" {
+		return link
+	}
+	q := u.Query()
+	q.Set("authuser", d.Email())
+	u.RawQuery = q.Encode()
+	return u.String()
 }

@@ -1,186 +1,284 @@
 package httpfunc
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime"
-	"runtime/debug"
+	"net/url"
+	"os"
 	"strconv"
-	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"functions.local/oauth/shared/oauthflow"
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
+	"functions.local/oauth/shared/userclient"
 )
 
 const (
-	// runTimeout bounds a run, the last users that it took up included. It is under Cloud Scheduler's
-	// default deadline of 3 minutes for an attempt.
-	runTimeout = 160 * time.Second
+	// runTimeout bounds an attempt at a run. It is Cloud Scheduler's longest deadline for one
+	// [Cloud Scheduler: attemptDeadline], and the function's own timeout follows it.
+	runTimeout = 30 * time.Minute
 	// userTimeout is what each user has at most: also a quarter of the run's time, where that is less.
 	userTimeout = 20 * time.Second
 	// runParallel is how many users are served at once, runPage how many grants are read at once.
-	runParallel = 16
+	runParallel = 64
 	runPage     = 100
+	// maxAgain is how many users a run remembers for its next attempt by name.
+	maxAgain = 1000
 )
 
-// A run is one call of a job by the scheduler.
+// A run is one attempt at doing a job for every user who turned it on.
 type run struct {
-	app *App
-	job *job
-	r   *http.Request
-	// slot tells one scheduled time from another: a retry goes on where the last attempt ended, the
-	// next day's run begins anew.
-	slot    string
+	*exchange
+	slot    time.Time
 	perUser time.Duration
+	limit   *rate.Limiter // the API's quota
 
-	done, skipped, failed atomic.Int64
+	mu                    sync.Mutex
+	done, skipped, failed int
+	again                 []string // owners whose turn failed in a way that may pass
+	everybody             error    // what is wrong for all users, and ends the run
 }
 
-// runJob runs the job for every user who turned it on. It answers 503 with Retry-After when its time
-// is up before the users are; the next attempt goes on from there.
-func (a *App) runJob(w http.ResponseWriter, r *http.Request, j *job) {
-	if err := a.authorizeRun(r, j.name); err != nil {
-		a.fail(w, r, err)
-		return
+// progress is how far a slot's run has come. It is what the store keeps as the job's cursor.
+type progress struct {
+	Slot    time.Time `json:"slot"`
+	After   string    `json:"after,omitempty"` // users up to this owner had their turn
+	Through bool      `json:"through,omitempty"`
+	Again   []string  `json:"again,omitempty"` // except these
+}
+
+// runJob runs the job for every user who turned it on. It answers 503 with Retry-After where the run is
+// not through, or where users failed in a way that may pass: the scheduler's next attempt at the same
+// slot goes on with those.
+func (x *exchange) runJob() error {
+	slot, err := x.slot()
+	if err != nil {
+		return err
 	}
-	if _, err := ParseForm(r); err != nil {
-		a.fail(w, r, err)
-		return
+	http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // the body is here; a run takes its time
+	limit := rate.Inf
+	if x.f.Quota > 0 {
+		limit = rate.Limit(float64(x.f.Quota) / 60)
 	}
-	http.NewResponseController(w).SetReadDeadline(time.Time{}) // the body is here; a run takes its time
-	rn := &run{app: a, job: j, r: r, slot: r.Header.Get("X-Cloudscheduler-Scheduletime")}
-	err := rn.everyUser(r.Context())
-	logger := a.logger(r.Context())
+	rn := &run{exchange: x, slot: slot, limit: rate.NewLimiter(limit, 1)}
+	began := x.now()
+	err = rn.everyUser(x.r.Context())
+	if err == nil && len(rn.again) > 0 {
+		err = errAgain
+	}
 	result := struct {
-		Done    int64  `json:"done"`
-		Skipped int64  `json:"skipped"`
-		Failed  int64  `json:"failed"`
+		Done    int    `json:"done"`
+		Skipped int    `json:"skipped"`
+		Failed  int    `json:"failed"`
 		Error   string `json:"error,omitempty"`
-	}{Done: rn.done.Load(), Skipped: rn.skipped.Load(), Failed: rn.failed.Load()}
+	}{Done: rn.done, Skipped: rn.skipped, Failed: rn.failed}
 	status := http.StatusOK
 	if err != nil {
 		status, result.Error = http.StatusServiceUnavailable, "incomplete"
-		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
-		logger.Warn("job run incomplete", "job", j.name, "error", err)
+		x.w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		log := x.log.Warn
+		if rn.everybody != nil {
+			log = x.log.Error
+		}
+		log("job run incomplete", "job", x.f.Name, "slot", slot, "error", describe(err))
 	}
-	logger.Info("job run", "audit", true, "job", j.name, "done", result.Done, "skipped", result.Skipped, "failed", result.Failed, "complete", err == nil)
-	a.replyJSON(w, r, status, result)
+	x.log.Info("job run", "job", x.f.Name, "slot", slot, "done", rn.done, "skipped", rn.skipped, "failed", rn.failed,
+		"complete", err == nil, "seconds", x.now().Sub(began).Seconds())
+	x.replyJSON(status, result)
+	return nil
 }
 
-// errTimeUp means that a run has to end before it is through.
-var errTimeUp = errors.New("httpfunc: the run's time is up")
+var (
+	errTimeUp = errors.New("httpfunc: the run's time is up")
+	errAgain  = errors.New("httpfunc: users failed in a way that may pass")
+)
 
-// everyUser goes through the grants page by page, in bounded memory. Whom it has taken up it sees
-// through; up to whom it came is stored if it does not get to the end.
+// everyUser goes through the grants page by page, in bounded memory. Users already started are finished;
+// how far the run came is stored, so that a retry resumes after them.
 func (rn *run) everyUser(ctx context.Context) error {
-	a, name := rn.app, rn.job.name
-	budget := runTimeout
+	budget := rn.f.Timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		budget = min(budget, time.Until(deadline))
 	}
 	rn.perUser = min(userTimeout, budget/4)
-	until := a.now().Add(budget - rn.perUser)
-	cursor, err := a.store.Cursor(ctx, name)
+	until := rn.now().Add(budget - rn.perUser)
+	stored, err := rn.store.Cursor(ctx, rn.f.Name)
 	if err != nil {
 		return err
 	}
-	after := rn.resume(cursor)
+	p := progress{Slot: rn.slot}
+	if old := (progress{}); json.Unmarshal([]byte(stored), &old) == nil && old.Slot.Equal(rn.slot) {
+		p = old
+	}
 	users := new(errgroup.Group)
 	users.SetLimit(runParallel)
-	began := after
-	ended := func(err error) error {
-		users.Wait()
-		if after != began {
-			err = errors.Join(err, a.store.SetCursor(context.WithoutCancel(ctx), name, rn.slot+" "+after))
+	start := func(g *tokenstore.Grant) error {
+		if rn.limit.Wait(ctx) != nil || !rn.now().Before(until) || inFlight.stopping() {
+			return errTimeUp
 		}
+		if err := rn.ended(); err != nil {
+			return err
+		}
+		users.Go(func() error {
+			rn.user(ctx, g)
+			return nil
+		})
+		return nil
+	}
+	err = rn.goThrough(ctx, &p, start)
+	users.Wait()
+	err = cmp.Or(rn.ended(), err)
+	p.Again = append(p.Again, rn.again...)
+	if len(p.Again) > maxAgain { // too many to name: all of them have their turn again
+		p.After, p.Through, p.Again = "", false, nil
+	}
+	cursor := ""
+	if err != nil || len(p.Again) > 0 {
+		b, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		cursor = string(b)
+	}
+	if cursor == stored {
 		return err
 	}
-	for {
-		page, err := a.store.ByJob(ctx, name, after, runPage)
+	return errors.Join(err, rn.store.SetCursor(context.WithoutCancel(ctx), rn.f.Name, cursor))
+}
+
+// goThrough starts each user whose turn it is, first those who failed in an earlier attempt, and keeps p
+// up to date.
+func (rn *run) goThrough(ctx context.Context, p *progress, start func(*tokenstore.Grant) error) error {
+	for len(p.Again) > 0 {
+		g, err := rn.store.Get(ctx, p.Again[0])
+		switch {
+		case isNotFound(err):
+		case errors.Is(err, seal.ErrUnknownKey):
+			err = start(&tokenstore.Grant{Owner: p.Again[0], Jobs: []string{rn.f.Name}, Reason: tokenstore.ReasonUnknownKey})
+		case err == nil && g.HasJob(rn.f.Name):
+			err = start(g)
+		}
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		p.Again = p.Again[1:]
+	}
+	for !p.Through {
+		page, err := rn.store.ByJob(ctx, rn.f.Name, p.After, runPage)
 		if err != nil {
-			return ended(err)
+			return err
 		}
-		if len(page) == 0 {
-			users.Wait()
-			if cursor == "" {
-				return nil
-			}
-			return a.store.SetCursor(context.WithoutCancel(ctx), name, "")
-		}
+		p.Through = len(page) == 0
 		for _, g := range page {
-			if ctx.Err() != nil || !a.now().Before(until) || inFlight.stopping() {
-				return ended(errTimeUp)
+			if err := start(g); err != nil {
+				return err
 			}
-			users.Go(func() error {
-				rn.user(context.WithoutCancel(ctx), g) // the caller may hang up: nobody asks for g again
-				return nil
-			})
-			after = g.Owner
+			p.After = g.Owner
 		}
 	}
+	return nil
 }
 
-// resume returns behind whom the last attempt at this slot ended, or "".
-func (rn *run) resume(cursor string) string {
-	if slot, after, _ := strings.Cut(cursor, " "); slot == rn.slot {
-		return after
-	}
-	return ""
+func (rn *run) ended() error {
+	rn.mu.Lock()
+	defer rn.mu.Unlock()
+	return rn.everybody
 }
 
-// user runs the job for one user. Nothing that goes wrong here is anybody else's concern.
+// user runs the job for one user, and sorts what came of it.
 func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
-	a := rn.app
-	logger := a.logger(ctx).With("job", rn.job.name, "subject", a.config.Keyset.Hash(g.Owner))
-	if g.Reason == tokenstore.ReasonUnknownKey {
-		rn.failed.Add(1)
-		logger.Error("job failed for a user", "error", seal.ErrUnknownKey)
-		return
-	}
-	if _, ask := (&visitor{grant: g}).lacks(rn.job.scopes); ask {
-		rn.skipped.Add(1)
-		logger.Info("job skipped: consent needed", "reason", g.Reason)
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, rn.perUser)
+	ctx, cancel := detached(ctx, rn.perUser) // the caller may hang up: nobody asks for g again
 	defer cancel()
-	err := rn.protected(ctx, g)
-	var consent *oauthflow.ConsentError
+	log := rn.log.With("job", rn.f.Name, "owner", rn.config.Keyset.Hash(g.Owner))
+	err := rn.turn(ctx, g)
+	why := rn.judge(err)
+	rn.mu.Lock()
+	defer rn.mu.Unlock()
+	switch why {
+	case turnDone:
+		rn.done++
+	case turnSkipped:
+		rn.skipped++
+		log.Info("job skipped", "reason", describe(err))
+	case turnEverybody:
+		rn.everybody = cmp.Or(rn.everybody, err)
+		fallthrough
+	case turnAgain:
+		rn.again = append(rn.again, g.Owner)
+		fallthrough
+	default:
+		rn.failed++
+		log.Error("job failed for a user", "error", describe(err))
+	}
+}
+
+// What may come of a user's turn.
+const (
+	turnDone      = iota
+	turnSkipped   // the user has to act first
+	turnFailed    // it would fail again
+	turnAgain     // it may pass
+	turnEverybody // it is not about the user, and would fail for all
+)
+
+func (rn *run) judge(err error) int {
+	var (
+		consent *oauthflow.ConsentError
+		network *url.Error
+	)
 	switch {
 	case err == nil:
-		rn.done.Add(1)
-	case errors.As(err, &consent), lacksScope(err):
-		rn.skipped.Add(1)
-		logger.Info("job skipped: consent needed", "error", describe(err))
-	default:
-		rn.failed.Add(1)
-		logger.Error("job failed for a user", "error", describe(err))
+		return turnDone
+	case errors.As(err, &consent), errors.Is(err, oauthflow.ErrDomain):
+		return turnSkipped
+	case errors.Is(err, oauthflow.ErrInvalidClient):
+		return turnEverybody
+	case errors.Is(err, oauthflow.ErrUnavailable), errors.Is(err, oauthflow.ErrRateLimited), errors.Is(err, tokenstore.ErrUnavailable), errors.Is(err, tokenstore.ErrConflict),
+		errors.Is(err, seal.ErrUnknownKey), errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.Is(err, userclient.ErrCut), errors.Is(err, userclient.ErrBadAnswer), errors.Is(err, oauthflow.ErrBadResponse):
+		return turnAgain
 	}
+	if r := userclient.Read(err, rn.now()); r != nil {
+		switch {
+		case r.About == userclient.Everybody:
+			return turnEverybody
+		case r.Kind == userclient.UsageLimit, r.Kind == userclient.NoService, r.Kind == userclient.StorageFull,
+			r.Kind == userclient.AdminPolicy, r.Kind == userclient.ScopeMissing:
+			return turnSkipped
+		case r.MayPass:
+			return turnAgain
+		}
+		return turnFailed
+	}
+	if errors.As(err, &network) {
+		return turnAgain
+	}
+	return turnFailed
 }
 
-// protected runs the job's function and makes an error of its panic.
-func (rn *run) protected(ctx context.Context, g *tokenstore.Grant) (err error) {
+// turn runs the job's function for one user and makes an error of its panic.
+func (rn *run) turn(ctx context.Context, g *tokenstore.Grant) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = panicError(v)
 		}
 	}()
-	return rn.job.fn(rn.r.WithContext(ctx), g.Owner, rn.app.client(g))
-}
-
-// panicError describes a panic. What it was raised with may hold a secret, so just its type is kept,
-// and the text of the runtime's own errors.
-func panicError(v any) error {
-	what := fmt.Sprintf("%T", v)
-	if err, ok := v.(runtime.Error); ok {
-		what = err.Error()
+	if g.Reason == tokenstore.ReasonUnknownKey {
+		return seal.ErrUnknownKey
 	}
-	return fmt.Errorf("panic: %s\n%s", what, debug.Stack())
+	access, err := rn.flow.Authorize(ctx, g, rn.f.Scopes)
+	if err != nil {
+		return err
+	}
+	call := rn.call(rn.r.WithContext(ctx), access)
+	call.Slot = rn.slot
+	return rn.f.EachUser(call)
 }

@@ -3,37 +3,38 @@ package httpfunc
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"functions.local/oauth/shared/oauthflow"
-	"functions.local/oauth/shared/session"
+	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore"
 )
 
-// SignIn registers name as the function that starts a sign-in. It takes the query parameters
-// return_to, a local path, and account: "new" has the user choose another account.
-func SignIn(name string) {
-	register(name, func(a *App) http.HandlerFunc {
-		return a.only([]string{http.MethodGet, http.MethodHead}, func(w http.ResponseWriter, r *http.Request) {
-			query := r.URL.Query()
-			back := returnTo(query.Get("return_to"))
-			v, err := a.visitor(r)
-			if err != nil {
-				a.fail(w, r, err)
-				return
-			}
-			another := query.Get("account") == "new"
-			missing, ask := v.lacks(singly(a.config.Scopes))
-			switch {
-			case another:
-				a.sendToGoogle(w, r, v, oauthflow.Request{Scopes: a.config.Scopes, ReturnTo: back, SelectAccount: true})
-			case !ask:
-				a.redirect(w, r, http.StatusSeeOther, a.URL(back))
-			case wantsJSON(r):
-				a.consentRequired(w, r, a.URL(name), consentReason(v.grant), missing)
-			default:
-				a.sendToGoogle(w, r, v, oauthflow.Request{Scopes: missing, ReturnTo: back})
-			}
-		})
-	})
+// serveSignIn begins a sign-in, unless there is nothing left to ask. It takes the parameters return_to,
+// account ("new": have the user choose another one) and identity ("only": ask for no permission).
+func (x *exchange) serveSignIn() error {
+	ask := oauthflow.Request{
+		ReturnTo:      x.returnTo(x.form.Get("return_to")),
+		SelectAccount: x.form.Get("account") == "new",
+		IdentityOnly:  x.form.Get("identity") == "only",
+	}
+	scopes := singly(x.config.Scopes)
+	if ask.IdentityOnly {
+		scopes = nil
+	}
+	err := x.authorized(scopes)
+	if err == nil && !ask.SelectAccount {
+		return x.redirect(http.StatusSeeOther, x.localURL(ask.ReturnTo))
+	}
+	missing, asked := consentNeeded(err)
+	switch {
+	case err != nil && !asked, !ask.SelectAccount && (x.json || !isNavigation(x.r)):
+		return err
+	case ask.SelectAccount && !ask.IdentityOnly:
+		missing = x.config.Scopes
+	}
+	ask.Scopes = missing
+	return x.sendToGoogle(ask)
 }
 
 // singly returns Scopes that are satisfied by nothing but the scopes themselves.
@@ -45,20 +46,72 @@ func singly(scopes []string) Scopes {
 	return s
 }
 
-// Callback registers name as the function that Google sends the browser back to, and to which a page
-// posts the code of the popup flow. need says what a scope is needed for, for the page that tells of a
-// box left unticked.
-func Callback(name string, need func(scope string) string) {
-	register(name, func(a *App) http.HandlerFunc {
-		return a.only([]string{http.MethodGet, http.MethodPost}, func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPost {
-				r.Header.Set("Accept", "application/json") // a script asks, whatever it says
-				a.finishPopup(w, r)
-				return
+// serveCallback takes the browser back from Google, and the codes that front ends post.
+func (x *exchange) serveCallback() error {
+	x.again = signInName // no callback can be tried twice
+	switch {
+	case x.r.Method == http.MethodPost && x.bearer != nil:
+		return x.connect()
+	case x.r.Method == http.MethodPost:
+		return x.finishPopup()
+	}
+	query, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return oauthflow.ErrCallback
+	}
+	out, err := x.flow.Finish(x.r.Context(), query, x.browser())
+	switch {
+	case err != nil:
+		return err
+	case out.Consent != "":
+		x.logCause(out.Cause)
+		if out.Browser != "" {
+			x.session.Browser = out.Browser
+			if err := x.cookie.Write(x.w, x.session); err != nil {
+				return err
 			}
-			a.finish(w, r, need)
-		})
-	})
+		}
+		return x.redirect(http.StatusFound, out.Consent)
+	case out.HandOn != "":
+		return x.redirect(http.StatusSeeOther, out.HandOn)
+	case out.Retry != "":
+		x.known = false
+		x.replyPage(http.StatusOK, retryPage.View(out.Retry), &pageData{refresh: out.Retry})
+		return nil
+	case out.GoOn:
+		x.logCause(out.Cause)
+	default:
+		if err := x.signIn(out); err != nil {
+			return err
+		}
+	}
+	if len(out.Missing) == 0 {
+		return x.redirect(http.StatusSeeOther, x.localURL(out.ReturnTo))
+	}
+	return x.showMissing(out)
+}
+
+// logCause says why a callback was not simply finished.
+func (x *exchange) logCause(cause string) {
+	if cause != "" {
+		x.log.Info("callback helped on", "cause", cause)
+	}
+}
+
+// retryPage has the browser ask once more from a page of our own: some keep a cookie back on the way from
+// another site.
+var retryPage = NewPage("One moment", `<p>You are being taken on. <a href="{{.Value}}">Go on</a> if nothing happens.</p>
+`)
+
+// browser says who came back from Google.
+func (x *exchange) browser() oauthflow.Browser {
+	return oauthflow.Browser{ID: x.session.Browser, Subject: x.session.Subject, Session: x.session.ID, Name: browserName(x.r.UserAgent())}
+}
+
+// signIn sets the cookie to the session that the flow opened.
+func (x *exchange) signIn(out *oauthflow.Outcome) error {
+	x.session, x.grant = x.session.SignIn(out.Grant.Owner, out.Session, x.now()), out.Grant
+	return x.cookie.Write(x.w, x.session)
 }
 
 var untickedPage = NewPage("A permission is missing", `<p>You are signed in, but this was not permitted:</p>
@@ -67,54 +120,96 @@ var untickedPage = NewPage("A permission is missing", `<p>You are signed in, but
 <p class="actions"><a class="button" href="{{.Value.Again}}">Give permission</a></p>
 `)
 
-// finish takes the browser back from Google.
-func (a *App) finish(w http.ResponseWriter, r *http.Request, need func(scope string) string) {
-	if kept, ok := r.Context().Value(requestKey).(*request); ok {
-		kept.again = "oauth2init" // no callback can be tried twice
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		a.fail(w, r, oauthflow.ErrCallback)
-		return
-	}
-	s := a.cookie.Read(r)
-	out, err := a.flow.Finish(r.Context(), query, oauthflow.Browser{ID: s.Browser, Subject: s.Subject, Session: s.ID})
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if out.Redirect != "" {
-		a.redirect(w, r, http.StatusFound, out.Redirect)
-		return
-	}
-	s, err = a.openSession(w, s, out)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if len(out.Missing) == 0 {
-		a.redirect(w, r, http.StatusSeeOther, a.URL(returnTo(out.ReturnTo)))
-		return
-	}
-	if wantsJSON(r) {
-		a.replyProblem(w, r, problem{status: http.StatusForbidden, code: "permission_missing", missing: out.Missing,
-			text: "Not everything that was asked for was granted."}, nil, nil)
-		return
+// showMissing tells of boxes that were left unticked.
+func (x *exchange) showMissing(out *oauthflow.Outcome) error {
+	if x.json {
+		x.replyProblem(problem{status: http.StatusForbidden, code: "permission_missing", missing: &out.Missing,
+			text: "Not everything that was asked for was granted."})
+		return nil
 	}
 	var needs []string
 	for _, scope := range out.Missing {
-		needs = append(needs, need(scope))
+		needs = append(needs, inWords(scope, true))
 	}
-	v := &visitor{session: s, grant: out.Grant}
-	a.replyView(w, r, http.StatusForbidden, untickedPage.View(struct {
+	x.replyPage(http.StatusForbidden, untickedPage.View(struct {
 		Needs []string
 		Again string
-	}{needs, a.URL(returnTo(out.ReturnTo))}), v.page(a))
+	}{needs, x.localURL(out.ReturnTo)}), &pageData{})
+	return nil
 }
 
-// openSession sets the cookie to the session that the flow opened.
-func (a *App) openSession(w http.ResponseWriter, s session.Session, out *oauthflow.Outcome) (session.Session, error) {
-	s = s.SignIn(out.Grant.Owner, out.Session, a.now())
-	s.Refused = out.Refused
-	return s, a.cookie.Write(w, s)
+// connected is what a front end gets to know when its code was redeemed.
+type connected struct {
+	Email   string   `json:"email"`
+	Scopes  []string `json:"scopes"`
+	Missing []string `json:"missing_scopes"`
+}
+
+// finishPopup finishes the flow that Google Identity Services' initCodeClient began in a popup. The
+// page that called it posts the code as JSON {"code": …}, with the header X-Requested-With, which no
+// other site can send [Google: using the code model].
+func (x *exchange) finishPopup() error {
+	x.json = true // a script asks, whatever it says
+	switch {
+	case x.r.Header.Get("X-Requested-With") == "":
+		return &Error{Status: http.StatusForbidden, Code: "header_required", Message: "The header X-Requested-With: XmlHttpRequest is missing."}
+	case !isJSON(x.r):
+		return &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Message: "Send JSON."}
+	case x.form.Get("code") == "":
+		return Invalid(`The body has to be {"code": "…"} with the code from Google.`)
+	}
+	if x.session.Browser == "" {
+		x.session.Browser = seal.NewID()
+	}
+	out, err := x.flow.FinishPopup(x.r.Context(), x.form.Get("code"), x.browser())
+	if err == nil {
+		err = x.signIn(out)
+	}
+	if err != nil {
+		return err
+	}
+	x.replyConnected(out)
+	return nil
+}
+
+func (x *exchange) replyConnected(out *oauthflow.Outcome) {
+	scopes := append([]string{}, out.Grant.Scopes...)
+	x.replyJSON(http.StatusOK, connected{out.Grant.Email, scopes, append([]string{}, singly(x.config.Scopes).Missing(scopes)...)})
+}
+
+// inWords says what a scope is for: in the words of the function that asks for it or, where none does, by
+// the scope's own name.
+func inWords(scope string, withTitle bool) string {
+	switch scope {
+	case "openid":
+		return "know who you are"
+	case "email", "https://www.googleapis.com/auth/userinfo.email":
+		return "see your email address"
+	case "profile", "https://www.googleapis.com/auth/userinfo.profile":
+		return "see your name and picture"
+	}
+	words, titles := "", ""
+	for _, f := range Functions() {
+		if slices.Contains(f.Scopes.First(), scope) {
+			words = f.Permission
+			if titles != "" {
+				titles += ", "
+			}
+			titles += f.Title
+		}
+	}
+	if words == "" {
+		return scopeName(scope)
+	}
+	if withTitle {
+		return words + " (for: " + titles + ")"
+	}
+	return words
+}
+
+func consentReasonOf(g *tokenstore.Grant) string {
+	if g.Usable() {
+		return ""
+	}
+	return consentReason(g, g.Reason)
 }

@@ -225,3 +225,9 @@ func (k *Keyset) Hash(value string) string {
 func associatedData(purpose, owner string) []byte {
 	return []byte(purpose + "\x00" + owner)
 }
+
+// IsSealed reports whether value has the form of what SealString returns, whatever its key.
+func IsSealed(value string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	return err == nil && len(b) > 5 && b[0] == tinkPrefix
+}

@@ -3,6 +3,7 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -21,13 +22,13 @@ const (
 
 // A Session is what the cookie holds. The zero Session is a browser that was never here.
 type Session struct {
-	Browser  string    `json:"b"`           // 128 random bits
-	Subject  string    `json:"s,omitempty"` // the signed-in user, or ""
-	ID       string    `json:"i,omitempty"` // 128 random bits, new at each sign-in
-	Start    time.Time `json:"t,omitzero"`
-	Seen     time.Time `json:"l,omitzero"`
-	Switched bool      `json:"w,omitempty"` // the sign-in replaced another account's
-	Refused  bool      `json:"x,omitempty"` // it followed a call that Google refused for want of a scope
+	Browser   string    `json:"b"`           // 128 random bits
+	Subject   string    `json:"s,omitempty"` // the signed-in user, or ""
+	ID        string    `json:"i,omitempty"` // 128 random bits, new at each sign-in
+	Start     time.Time `json:"t,omitzero"`
+	Seen      time.Time `json:"l,omitzero"`
+	Switched  bool      `json:"w,omitempty"` // the sign-in replaced another account's
+	SignedOut bool      `json:"o,omitempty"` // somebody signed out here: the next sign-in asks for the account
 }
 
 // SignedIn reports whether the cookie names a user. Whether that session is still alive, the grant says.
@@ -39,17 +40,18 @@ func (s Session) SignIn(subject, id string, now time.Time) Session {
 		Switched: s.SignedIn() && s.Subject != subject}
 }
 
-// SignOut returns s with nothing but the browser's id.
-func (s Session) SignOut() Session { return Session{Browser: s.Browser} }
+// SignOut returns the session of a browser in which somebody signed out. Its id is a new one, so that a
+// copy of the cookie from before is worth nothing, in a link to Google either.
+func (s Session) SignOut() Session { return Session{Browser: seal.NewID(), SignedOut: true} }
+
+// Over returns s without its sign-in, which ended elsewhere or by its age.
+func (s Session) Over() Session { return Session{Browser: s.Browser} }
 
 // recent is how long a sign-in makes a difference to what comes after it.
 const recent = 2 * time.Minute
 
 // JustSwitched reports whether a recent sign-in replaced another account's.
 func (s Session) JustSwitched(now time.Time) bool { return s.Switched && now.Sub(s.Start) < recent }
-
-// JustRefused reports whether a recent sign-in followed a call that Google refused for want of a scope.
-func (s Session) JustRefused(now time.Time) bool { return s.Refused && now.Sub(s.Start) < recent }
 
 // A Cookie reads and writes sessions.
 type Cookie struct {
@@ -59,20 +61,42 @@ type Cookie struct {
 	Now    func() time.Time
 }
 
-// Read returns the request's session. A cookie that does not open is no cookie; a session that is
-// over (7 idle days, 30 days in all) leaves just the browser's id.
-func (c *Cookie) Read(r *http.Request) Session {
+var (
+	// ErrTwo means that the request brings two cookies of the name that open and differ: another host of
+	// the same domain can set one, and which of them is the browser's own is not to be told.
+	ErrTwo = errors.New("session: two different cookies of the name")
+	// ErrForeign means that the cookie is another program's, which shares the one name that Firebase
+	// Hosting forwards. It must not be overwritten.
+	ErrForeign = errors.New("session: the cookie is another program's")
+)
+
+// Read returns the request's session. A cookie that does not open is no cookie. A session that is over
+// (7 idle days, 30 days in all) is returned without its sign-in, and ended tells of it. With an error,
+// which is ErrTwo or ErrForeign, the session is the zero one.
+func (c *Cookie) Read(r *http.Request) (s Session, ended bool, err error) {
+	found := ""
 	for _, cookie := range r.CookiesNamed(c.Name) {
-		if s, ok := c.open(cookie.Value); ok {
-			now := c.Now()
-			if s.SignedIn() && (now.Sub(s.Seen) > idle || now.Sub(s.Start) > lifetime) {
-				return s.SignOut()
-			}
-			return s
+		one, ok := c.open(cookie.Value)
+		switch {
+		case !ok && c.Name == firebaseCookie && !seal.IsSealed(cookie.Value):
+			return Session{}, false, ErrForeign
+		case !ok || cookie.Value == found:
+		case found != "":
+			return Session{}, false, ErrTwo
+		default:
+			s, found = one, cookie.Value
 		}
 	}
-	return Session{}
+	now := c.Now()
+	if s.SignedIn() && (now.Sub(s.Seen) > idle || now.Sub(s.Start) > lifetime) {
+		return s.Over(), true, nil
+	}
+	return s, false, nil
 }
+
+// firebaseCookie is the one that Firebase Hosting forwards, of whatever program [Firebase: Hosting, manage
+// cache behavior].
+const firebaseCookie = "__session"
 
 func (c *Cookie) open(value string) (Session, bool) {
 	var s Session

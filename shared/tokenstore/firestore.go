@@ -33,18 +33,28 @@ type FirestoreConfig struct {
 // It uses the generated client: the one in cloud.google.com/go/firestore cannot replace a whole
 // document under a precondition, and reads FIRESTORE_EMULATOR_HOST by itself.
 type Firestore struct {
-	connect  func() (*firestore.Client, error)
+	dial     func() (*firestore.Client, error)
 	headers  []string // of every call, names and values in turn
 	database string   // projects/…/databases/…
 	prefix   string
 	keyset   *seal.Keyset
+
+	mu      sync.Mutex
+	attempt *attempt // the one that succeeded or has not ended, or nil
+}
+
+// An attempt to look up the credentials and to make a client with them.
+type attempt struct {
+	ended  chan struct{}
+	client *firestore.Client
+	err    error
 }
 
 var _ Store = (*Firestore)(nil)
 
 // OpenFirestore returns a Store in the database that c names. It checks c and does no I/O: the first
-// call looks for the credentials and connects, and ctx is not kept. Close the Store after use.
-func OpenFirestore(_ context.Context, c FirestoreConfig) (*Firestore, error) {
+// call looks up the credentials and connects. Close the Store after use.
+func OpenFirestore(c FirestoreConfig) (*Firestore, error) {
 	switch {
 	case c.Project == "":
 		return nil, errors.New("tokenstore: no project")
@@ -57,7 +67,7 @@ func OpenFirestore(_ context.Context, c FirestoreConfig) (*Firestore, error) {
 		c.Database = "(default)"
 	}
 	f := &Firestore{
-		connect:  sync.OnceValues(func() (*firestore.Client, error) { return connect(c.Emulator) }),
+		dial:     func() (*firestore.Client, error) { return dial(c.Emulator) },
 		database: fmt.Sprintf("projects/%s/databases/%s", c.Project, c.Database),
 		prefix:   c.Prefix,
 		keyset:   c.Keyset,
@@ -74,10 +84,13 @@ func OpenFirestore(_ context.Context, c FirestoreConfig) (*Firestore, error) {
 	return f, nil
 }
 
-func connect(emulator string) (*firestore.Client, error) {
-	dial := []grpc.DialOption{
-		// An idle instance can lose its connection without a word. The next call then finds out within
-		// the Timeout and still has the time to connect anew; without it, every call fails for minutes.
+func dial(emulator string) (*firestore.Client, error) {
+	dialOptions := []grpc.DialOption{
+		// A connection can be lost without a word; without this, every call would fail for minutes. gRPC
+		// sets the Timeout as TCP_USER_TIMEOUT, too: when nothing is acknowledged any more, Linux ends the
+		// connection within the Timeout, and the call still has the time to connect anew. When something
+		// on the way acknowledges and passes nothing on, only a ping finds out. It cannot come sooner:
+		// Google's front ends allow one ping in 30 s [googleapis/python-bigtable#181].
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 1500 * time.Millisecond}),
 		// gRPC's own delay between attempts to connect grows to two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -87,13 +100,13 @@ func connect(emulator string) (*firestore.Client, error) {
 	}
 	options := []option.ClientOption{option.WithTelemetryDisabled()}
 	if emulator != "" {
-		conn, err := grpc.NewClient("passthrough:///"+emulator, append(dial, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		conn, err := grpc.NewClient("passthrough:///"+emulator, append(dialOptions, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 		if err != nil {
 			return nil, fmt.Errorf("tokenstore: %w", err)
 		}
 		options = append(options, option.WithGRPCConn(conn))
 	}
-	for _, d := range dial {
+	for _, d := range dialOptions {
 		options = append(options, option.WithGRPCDialOption(d))
 	}
 	client, err := firestore.NewClient(context.Background(), options...)
@@ -105,32 +118,72 @@ func connect(emulator string) (*firestore.Client, error) {
 }
 
 // Connect begins to connect and does not wait for it. Whatever goes wrong, the next call will meet again.
-func (f *Firestore) Connect() {
-	if client, err := f.connect(); err == nil {
+func (f *Firestore) Connect() { f.connecting() }
+
+// connecting returns the attempt to connect that is under way or has succeeded, or begins one. A
+// failure is not remembered: the metadata server can come up seconds after the process.
+func (f *Firestore) connecting() *attempt {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.attempt != nil {
+		return f.attempt
+	}
+	a := &attempt{ended: make(chan struct{})}
+	f.attempt = a
+	go func() {
+		defer close(a.ended)
+		if a.client, a.err = f.dial(); a.err != nil {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.attempt = nil
+			return
+		}
 		//lint:ignore SA1019 there is one connection: no option asks for a pool
-		client.Connection().Connect()
+		a.client.Connection().Connect()
+	}()
+	return a
+}
+
+// connect returns the client. It waits until ctx ends, since the lookup of credentials itself can
+// take longer than a request may.
+func (f *Firestore) connect(ctx context.Context) (*firestore.Client, error) {
+	a := f.connecting()
+	select {
+	case <-a.ended:
+		if a.err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, a.err)
+		}
+		return a.client, nil
+	case <-ctx.Done():
+		return nil, outcome(ctx, ctx.Err())
 	}
 }
 
 // Close ends the connection. No call may follow.
 func (f *Firestore) Close() error {
-	client, err := f.connect()
-	if err != nil {
+	f.mu.Lock()
+	a := f.attempt
+	f.mu.Unlock()
+	if a == nil {
 		return nil // there never was a connection
 	}
-	return client.Close()
+	<-a.ended
+	if a.err != nil {
+		return nil
+	}
+	return a.client.Close()
 }
 
 // Get implements Store.
-func (f *Firestore) Get(ctx context.Context, subject string) (*Grant, error) {
-	doc, err := f.read(ctx, f.name("grants", subject))
+func (f *Firestore) Get(ctx context.Context, owner string) (*Grant, error) {
+	doc, err := f.read(ctx, f.name("grants", owner))
 	if err != nil {
 		return nil, err
 	}
 	if doc == nil {
 		return nil, ErrNotFound
 	}
-	return decode(f.keyset, subject, doc)
+	return decode(f.keyset, owner, doc)
 }
 
 // Put implements Store.
@@ -155,10 +208,12 @@ func (f *Firestore) Delete(ctx context.Context, g *Grant) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	name := f.name("grants", g.Owner)
-	w := remove(name)
-	w.CurrentDocument = overVersion(g.version)
-	if _, err := f.commit(ctx, w); !errors.Is(err, ErrConflict) {
-		return err
+	if !g.version.IsZero() { // else there is no version that could be removed
+		w := remove(name)
+		w.CurrentDocument = overVersion(g.version)
+		if _, err := f.commit(ctx, w); !errors.Is(err, ErrConflict) {
+			return err
+		}
 	}
 	switch doc, err := f.read(ctx, name); {
 	case err != nil:

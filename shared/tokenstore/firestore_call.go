@@ -30,12 +30,12 @@ func (f *Firestore) call(ctx context.Context, do func(context.Context, *firestor
 	if ctx.Err() != nil {
 		return outcome(ctx, ctx.Err())
 	}
-	client, err := f.connect()
+	ctx, cancel := bound(ctx)
+	defer cancel()
+	client, err := f.connect(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := bound(ctx)
-	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, f.headers...)
 	pause := gax.Backoff{Initial: 100 * time.Millisecond, Max: time.Second, Multiplier: 2} // jittered
 	for {

@@ -11,7 +11,8 @@ import (
 )
 
 func TestCall(t *testing.T) {
-	f := &Firestore{connect: func() (*firestore.Client, error) { return nil, nil }}
+	f := &Firestore{attempt: &attempt{ended: make(chan struct{})}}
+	close(f.attempt.ended)
 	again := map[codes.Code]bool{codes.Unavailable: true, codes.Aborted: true, codes.ResourceExhausted: true, codes.Internal: true}
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
 		calls := 0

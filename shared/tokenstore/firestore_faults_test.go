@@ -42,6 +42,37 @@ func TestDeadFirestore(t *testing.T) {
 	})
 }
 
+func TestSlowFirestore(t *testing.T) {
+	t.Parallel()
+	addr, project := tokenstoretest.Emulator(t)
+	keyset := newKeyset(t)
+	f := openFirestore(t, addr, project, keyset)
+	g := tokenstoretest.Full("alice")
+	put(t, f, g)
+	stale := g.Clone()
+	put(t, f, g)
+	if err := f.UseOnce(t.Context(), "id", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for method, call := range map[string]func(tokenstore.Store) error{
+		"Delete":   func(s tokenstore.Store) error { return s.Delete(t.Context(), stale) },
+		"UseOnce":  func(s tokenstore.Store) error { return s.UseOnce(t.Context(), "id", time.Now().Add(time.Hour)) },
+		"ByGoogle": func(s tokenstore.Store) error { _, err := s.ByGoogle(t.Context(), "1234"); return err },
+	} {
+		t.Run("the two calls of "+method+" together are ErrUnavailable within 5 s", func(t *testing.T) {
+			t.Parallel()
+			p := tokenstoretest.NewProxy(t, addr)
+			f := openFirestore(t, p.Addr, project, keyset)
+			get(t, f, "alice")
+			p.Delay(1400 * time.Millisecond)
+			begin := time.Now()
+			if err := call(f); !errors.Is(err, tokenstore.ErrUnavailable) || time.Since(begin) > 5*time.Second {
+				t.Errorf("%v after %v", err, time.Since(begin))
+			}
+		})
+	}
+}
+
 func TestLostReply(t *testing.T) {
 	// of makes a call whose reply is lost after as many others.
 	of := func(t *testing.T, after int, call func(*tokenstore.Firestore) error) (*tokenstore.Firestore, error) {
@@ -108,7 +139,7 @@ func TestLostReply(t *testing.T) {
 	})
 
 	t.Run("of a delete is a success", func(t *testing.T) {
-		f, err := of(t, 0, func(f *tokenstore.Firestore) error { return f.Delete(t.Context(), "alice") })
+		f, err := of(t, 1, func(f *tokenstore.Firestore) error { return f.Delete(t.Context(), get(t, f, "alice")) })
 		if err != nil {
 			t.Error(err)
 		}
@@ -125,9 +156,10 @@ func wantUnavailable(t *testing.T, s tokenstore.Store) {
 	for method, call := range map[string]func() error{
 		"Get":       func() error { _, err := s.Get(t.Context(), "alice"); return err },
 		"Put":       func() error { return s.Put(t.Context(), tokenstoretest.Full("bob")) },
-		"Delete":    func() error { return s.Delete(t.Context(), "nobody") },
+		"Delete":    func() error { return s.Delete(t.Context(), &tokenstore.Grant{Owner: "nobody"}) },
 		"UseOnce":   func() error { return s.UseOnce(t.Context(), "id", time.Now()) },
 		"ByJob":     func() error { _, err := s.ByJob(t.Context(), "weekly", "", 1); return err },
+		"ByGoogle":  func() error { _, err := s.ByGoogle(t.Context(), "1234"); return err },
 		"Cursor":    func() error { _, err := s.Cursor(t.Context(), "weekly"); return err },
 		"SetCursor": func() error { return s.SetCursor(t.Context(), "weekly", "alice") },
 	} {

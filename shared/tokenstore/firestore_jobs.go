@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
@@ -26,9 +27,19 @@ func (f *Firestore) ByJob(ctx context.Context, job, after string, limit int) ([]
 
 // ByGoogle implements Store.
 func (f *Firestore) ByGoogle(ctx context.Context, subject string) ([]*Grant, error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
 	all, err := f.query(ctx, f.where("google", pb.StructuredQuery_FieldFilter_EQUAL, subject))
 	if err != nil {
 		return nil, err
+	}
+	for _, g := range all {
+		if g.Reason == ReasonUnknownKey {
+			g.Google = subject
+		}
+	}
+	if slices.ContainsFunc(all, func(g *Grant) bool { return g.Owner == subject }) {
+		return all, nil
 	}
 	own, err := f.Get(ctx, subject)
 	switch {
@@ -38,6 +49,8 @@ func (f *Firestore) ByGoogle(ctx context.Context, subject string) ([]*Grant, err
 		return all, nil
 	case err != nil:
 		return nil, err
+	case own.Account() != subject:
+		return all, nil
 	}
 	return append(all, own), nil
 }

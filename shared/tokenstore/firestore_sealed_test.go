@@ -17,7 +17,7 @@ func TestStoredTokens(t *testing.T) {
 		addr, project := tokenstoretest.Emulator(t)
 		f := openFirestore(t, addr, project, newKeyset(t))
 		g := tokenstoretest.Full("alice")
-		g.RefreshToken, g.AccessToken = "canary-refresh", "canary-access"
+		g.RefreshToken, g.AccessToken, g.Apart.Token = "canary-refresh", "canary-access", "canary-apart"
 		put(t, f, g)
 		raw := tokenstoretest.RawDocuments(t, addr, project)
 		if bytes.Contains(raw, []byte("canary")) {
@@ -35,22 +35,38 @@ func TestStoredTokens(t *testing.T) {
 	t.Run("a sealed field copied to another user or another field does not open", func(t *testing.T) {
 		addr, project := tokenstoretest.Emulator(t)
 		f := openFirestore(t, addr, project, newKeyset(t))
-		for _, subject := range []string{"alice", "bob", "carol"} {
-			put(t, f, tokenstoretest.Full(subject))
+		for _, owner := range []string{"alice", "bob", "carol"} {
+			put(t, f, tokenstoretest.Full(owner))
 		}
 		alice := tokenstoretest.RawDocument(t, addr, project, "grants/alice")
 		carol := tokenstoretest.RawDocument(t, addr, project, "grants/carol")
 		tokenstoretest.RawPatch(t, addr, project, "grants/bob", fmt.Sprintf(`{"refresh_token": %s}`, alice["refresh_token"]))
 		tokenstoretest.RawPatch(t, addr, project, "grants/carol", fmt.Sprintf(`{"refresh_token": %s}`, carol["access_token"]))
-		for _, subject := range []string{"bob", "carol"} {
-			g := get(t, f, subject)
+		for _, owner := range []string{"bob", "carol"} {
+			g := get(t, f, owner)
 			wantDamaged(t, g)
 			if g.RefreshToken != "" {
-				t.Errorf("%s has a refresh token that is not its own", subject)
+				t.Errorf("%s has a refresh token that is not its own", owner)
 			}
 		}
 		if !get(t, f, "alice").Usable() {
 			t.Error("alice's own grant is lost")
+		}
+
+		put(t, f, tokenstoretest.Full("dave"))
+		put(t, f, tokenstoretest.Full("erin"))
+		tokenstoretest.RawPatch(t, addr, project, "grants/dave", fmt.Sprintf(`{"apart": %s}`, alice["apart"]))
+		erin := tokenstoretest.RawDocument(t, addr, project, "grants/erin")
+		tokenstoretest.RawPatch(t, addr, project, "grants/erin", fmt.Sprintf(`{"apart": {"mapValue": {"fields": {"token": %s}}}}`, erin["access_token"]))
+		for _, owner := range []string{"dave", "erin"} {
+			g := get(t, f, owner)
+			wantDamaged(t, g)
+			if g.Apart.Token != "" {
+				t.Errorf("%s has a token apart that is not its own", owner)
+			}
+			if g.RefreshToken != tokenstoretest.Full(owner).RefreshToken {
+				t.Errorf("%s has lost the refresh token, too", owner)
+			}
 		}
 	})
 }
@@ -91,6 +107,47 @@ func TestKeyRotation(t *testing.T) {
 		}
 		if !get(t, before, "bob").Usable() {
 			t.Error("the grant is lost for those who have the key")
+		}
+	})
+
+	t.Run("a token apart whose key was removed is ErrUnknownKey, too", func(t *testing.T) {
+		raw := tokenstoretest.RawDocument(t, addr, project, "grants/bob")
+		tokenstoretest.RawPatch(t, addr, project, "grants/bob", `{"refresh_token": null, "access_token": null, "status": {"stringValue": "needs_consent"}}`)
+		if g, err := after.Get(t.Context(), "bob"); g != nil || !errors.Is(err, seal.ErrUnknownKey) {
+			t.Errorf("Get = %v, %v", g, err)
+		}
+		tokenstoretest.RawPatch(t, addr, project, "grants/bob", fmt.Sprintf(`{"refresh_token": %s, "access_token": %s, "status": %s}`, raw["refresh_token"], raw["access_token"], raw["status"]))
+	})
+
+	t.Run("a Google account's grants are found with a stand-in in its place", func(t *testing.T) {
+		google := tokenstoretest.Full("bob").Google
+		own := tokenstoretest.Full(google)
+		own.Google = ""
+		put(t, before, own)
+		found, err := after.ByGoogle(t.Context(), google)
+		if err != nil || len(found) != 2 {
+			t.Fatalf("ByGoogle = %v, %v", found, err)
+		}
+		for i, owner := range []string{"bob", google} {
+			g := found[i]
+			if g.Owner != owner || g.Account() != google || g.Reason != tokenstore.ReasonUnknownKey || g.Usable() {
+				t.Errorf("%+v in the place of %s", g, owner)
+			}
+			if err := after.Delete(t.Context(), g); !errors.Is(err, tokenstore.ErrConflict) {
+				t.Errorf("Delete of the stand-in: %v", err)
+			}
+		}
+		if err := before.Delete(t.Context(), own); err != nil {
+			t.Fatal(err)
+		}
+		twice := tokenstoretest.Full(google)
+		twice.Google = google
+		put(t, before, twice)
+		if found, err := after.ByGoogle(t.Context(), google); err != nil || len(found) != 2 {
+			t.Errorf("of an owner who says it twice: ByGoogle = %v, %v", found, err)
+		}
+		if err := before.Delete(t.Context(), twice); err != nil {
+			t.Fatal(err)
 		}
 	})
 

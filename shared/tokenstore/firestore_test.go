@@ -27,7 +27,7 @@ func TestOpenFirestore(t *testing.T) {
 			{Project: "p"},
 			{Project: "p", Keyset: keyset, Prefix: "a/b"},
 		} {
-			if _, err := tokenstore.OpenFirestore(t.Context(), c); err == nil {
+			if _, err := tokenstore.OpenFirestore(c); err == nil {
 				t.Errorf("%+v was taken", c)
 			}
 		}
@@ -69,7 +69,7 @@ func TestOpenFirestore(t *testing.T) {
 		}
 	})
 
-	t.Run("an empty subject is an error and not a missing grant", func(t *testing.T) {
+	t.Run("an empty owner is an error and not a missing grant", func(t *testing.T) {
 		addr, project := tokenstoretest.Emulator(t)
 		f := openFirestore(t, addr, project, newKeyset(t))
 		if g, err := f.Get(t.Context(), ""); g != nil || err == nil || errors.Is(err, tokenstore.ErrNotFound) {
@@ -102,7 +102,7 @@ func newKeyset(t testing.TB) *seal.Keyset {
 
 func open(t testing.TB, c tokenstore.FirestoreConfig) *tokenstore.Firestore {
 	t.Helper()
-	f, err := tokenstore.OpenFirestore(t.Context(), c)
+	f, err := tokenstore.OpenFirestore(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,11 +122,11 @@ func put(t testing.TB, s tokenstore.Store, g *tokenstore.Grant) {
 	}
 }
 
-func get(t testing.TB, s tokenstore.Store, subject string) *tokenstore.Grant {
+func get(t testing.TB, s tokenstore.Store, owner string) *tokenstore.Grant {
 	t.Helper()
-	g, err := s.Get(t.Context(), subject)
+	g, err := s.Get(t.Context(), owner)
 	if err != nil {
-		t.Fatalf("Get(%q): %v", subject, err)
+		t.Fatalf("Get(%q): %v", owner, err)
 	}
 	return g
 }

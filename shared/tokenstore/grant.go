@@ -116,12 +116,26 @@ func (g *Grant) EndSession(hash string) bool {
 // HasJob reports whether the user turned the job on.
 func (g *Grant) HasJob(job string) bool { return slices.Contains(g.Jobs, job) }
 
-// SetJob turns the job on or off.
+// SetJob turns the job on or off. A job that is off has no time zone.
 func (g *Grant) SetJob(job string, on bool) {
 	g.Jobs = slices.DeleteFunc(g.Jobs, func(j string) bool { return j == job })
 	if on {
 		g.Jobs = append(g.Jobs, job)
+	} else {
+		delete(g.Zones, job)
 	}
+}
+
+// SetZone keeps the time zone that the user chose for the job; "" forgets it.
+func (g *Grant) SetZone(job, zone string) {
+	if zone == "" {
+		delete(g.Zones, job)
+		return
+	}
+	if g.Zones == nil {
+		g.Zones = map[string]string{}
+	}
+	g.Zones[job] = zone
 }
 
 // Clone returns a copy of g, of the same version, that shares nothing with it.

@@ -8,10 +8,13 @@ import (
 	"time"
 )
 
-// A Memory is a Store that ends with its process.
+// A Memory is a Store that ends with its process; see File for one that does not.
 type Memory struct {
-	// Now tells when used-once marks expire. Set it before the first call.
+	// Now is the clock that used-once marks expire by: time.Now, until somebody sets another one
+	// before the first call.
 	Now func() time.Time
+
+	save func() error // makes what the maps hold outlive the process; nil where nothing does
 
 	mu      sync.Mutex
 	writes  int64 // the version of the last written grant
@@ -66,9 +69,31 @@ func (m *Memory) Put(ctx context.Context, g *Grant) error {
 		return ErrConflict
 	}
 	m.writes++
-	g.version = time.Unix(m.writes, 0)
-	m.grants[g.Owner] = g.Clone()
+	written := g.Clone()
+	written.version = time.Unix(m.writes, 0)
+	if err := change(m, m.grants, g.Owner, func() { m.grants[g.Owner] = written }); err != nil {
+		return err
+	}
+	g.version = written.version
 	return nil
+}
+
+// change lets do change what one of m's maps holds for the key. If the change cannot be saved, it is
+// taken back.
+func change[V any](m *Memory, in map[string]V, key string, do func()) error {
+	old, had := in[key]
+	do()
+	if m.save == nil {
+		return nil
+	}
+	err := m.save()
+	if err != nil {
+		delete(in, key)
+		if had {
+			in[key] = old
+		}
+	}
+	return err
 }
 
 // Delete implements Store.
@@ -78,11 +103,13 @@ func (m *Memory) Delete(ctx context.Context, g *Grant) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if old, ok := m.grants[g.Owner]; ok && !old.version.Equal(g.version) {
+	switch old, ok := m.grants[g.Owner]; {
+	case !ok:
+		return nil
+	case !old.version.Equal(g.version):
 		return ErrConflict
 	}
-	delete(m.grants, g.Owner)
-	return nil
+	return change(m, m.grants, g.Owner, func() { delete(m.grants, g.Owner) })
 }
 
 // minSweep keeps a store with few marks from sweeping at every call.
@@ -103,8 +130,7 @@ func (m *Memory) UseOnce(ctx context.Context, id string, until time.Time) error 
 	if _, ok := m.used[id]; ok {
 		return ErrUsed
 	}
-	m.used[id] = until
-	return nil
+	return change(m, m.used, id, func() { m.used[id] = until })
 }
 
 // ByJob implements Store.
@@ -159,10 +185,10 @@ func (m *Memory) SetCursor(ctx context.Context, job, cursor string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if cursor == "" {
-		delete(m.cursors, job)
-		return nil
-	}
-	m.cursors[job] = cursor
-	return nil
+	return change(m, m.cursors, job, func() {
+		m.cursors[job] = cursor
+		if cursor == "" {
+			delete(m.cursors, job)
+		}
+	})
 }

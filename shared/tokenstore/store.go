@@ -1,4 +1,5 @@
-// Package tokenstore keeps what users granted: one document a user, in Firestore or in memory.
+// Package tokenstore keeps what users granted: one document an owner, in Firestore, in
+// memory or in a file.
 package tokenstore
 
 import (
@@ -36,8 +37,9 @@ type Store interface {
 	// microsecond.
 	Put(ctx context.Context, g *Grant) error
 
-	// Delete removes g if the stored version is the one that g was read as, and returns ErrConflict,
-	// removing nothing, if it is another one. An absent grant is no error.
+	// Delete removes g if the stored version is the one that g was read as. It returns ErrConflict, and
+	// removes nothing, if the stored version is another one or g was never stored. An absent grant is no
+	// error.
 	Delete(ctx context.Context, g *Grant) error
 
 	// UseOnce marks id as used and returns nil for the first caller and ErrUsed for every other. The
@@ -52,7 +54,8 @@ type Store interface {
 	ByJob(ctx context.Context, job, after string, limit int) ([]*Grant, error)
 
 	// ByGoogle returns every grant of the Google account with this subject: its own, and those of app
-	// users who connected it, usable or not. A grant with an unknown key comes as ByJob has it.
+	// users who connected it, usable or not, in any order. In place of a grant with an unknown key is
+	// a stand-in as ByJob makes it, with the account instead of the job.
 	ByGoogle(ctx context.Context, subject string) ([]*Grant, error)
 
 	// Cursor returns what SetCursor stored last for the job, or "".

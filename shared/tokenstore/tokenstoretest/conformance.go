@@ -18,33 +18,39 @@ import (
 // Conformance tests every promise of the Store interface. open returns an empty store.
 func Conformance(t *testing.T, open func(t *testing.T) tokenstore.Store) {
 	for name, test := range map[string]func(*testing.T, tokenstore.Store){
-		"a missing grant is ErrNotFound":                              missing,
-		"every field comes back as it was put":                        roundTrip,
-		"empty fields come back empty":                                emptyFields,
-		"a field that was emptied stays empty":                        emptiedFields,
-		"put makes the grant the written version":                     putTwice,
-		"a stale version is ErrConflict and writes nothing":           stale,
-		"a second new grant of a subject is ErrConflict":              createTwice,
-		"a deleted grant does not come back":                          putDeleted,
-		"a deleted grant can be made anew":                            recreate,
-		"a version of before a deletion is ErrConflict":               putRecreated,
-		"deleting an absent grant is no error":                        deleteTwice,
-		"a grant that cannot be stored is refused":                    refused,
-		"what was put is not shared with the caller":                  aliasingIn,
-		"what was read is not shared with the caller":                 aliasingOut,
-		"a context that ended is its own error":                       endedContext,
-		"two users do not touch each other":                           twoUsers,
-		"of 32 puts of one version one wins":                          putRace,
-		"of 32 new grants of one subject one wins":                    createRace,
-		"an id is used once":                                          useOnce,
-		"of 32 uses of an id one wins":                                useOnceRace,
-		"a job's grants come in pages without repeats":                byJobPages,
-		"a job finds only its own grants, each as Get returns it":     byJobGrants,
-		"a job that is off or deleted disappears":                     byJobOff,
-		"a page begins behind a subject that is gone":                 byJobAfterDeleted,
-		"a cursor is kept for each job and cleared":                   cursors,
-		"subjects, ids and jobs may hold any characters":              oddCharacters,
-		"a subject of 255 characters and 20 sessions with 255 scopes": large,
+		"a missing grant is ErrNotFound":                                missing,
+		"every field comes back as it was put":                          roundTrip,
+		"empty fields come back empty":                                  emptyFields,
+		"a field that was emptied stays empty":                          emptiedFields,
+		"put makes the grant the written version":                       putTwice,
+		"a stale version is ErrConflict and writes nothing":             stale,
+		"a second new grant of a owner is ErrConflict":                  createTwice,
+		"a deleted grant does not come back":                            putDeleted,
+		"a deleted grant can be made anew":                              recreate,
+		"a version of before a deletion is ErrConflict":                 putRecreated,
+		"the version that was read is deleted":                          deleteRead,
+		"deleting a stale version is ErrConflict and removes nothing":   deleteStale,
+		"a new grant does not delete the stored one":                    deleteNew,
+		"deleting an absent grant is no error":                          deleteTwice,
+		"of a put and a delete of one version one wins":                 deleteRace,
+		"a grant that cannot be stored is refused":                      refused,
+		"what was put is not shared with the caller":                    aliasingIn,
+		"what was read is not shared with the caller":                   aliasingOut,
+		"a context that ended is its own error":                         endedContext,
+		"two users do not touch each other":                             twoUsers,
+		"of 32 puts of one version one wins":                            putRace,
+		"of 32 new grants of one owner one wins":                        createRace,
+		"an id is used once":                                            useOnce,
+		"of 32 uses of an id one wins":                                  useOnceRace,
+		"a job's grants come in pages without repeats":                  byJobPages,
+		"a job finds only its own grants, each as Get returns it":       byJobGrants,
+		"a job that is off or deleted disappears":                       byJobOff,
+		"a page begins behind a owner that is gone":                     byJobAfterDeleted,
+		"a Google account's own grant and those of app users are found": byGoogle,
+		"a grant that is not the account's is not found by it":          byGoogleOthers,
+		"a cursor is kept for each job and cleared":                     cursors,
+		"owners, ids and jobs may hold any characters":                  oddCharacters,
+		"an owner of 255 characters and 20 sessions with 255 scopes":    large,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -54,16 +60,26 @@ func Conformance(t *testing.T, open func(t *testing.T) tokenstore.Store) {
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 
 // Full returns a new grant with every field set.
-func Full(subject string) *tokenstore.Grant {
+func Full(owner string) *tokenstore.Grant {
 	return &tokenstore.Grant{
-		Owner:         subject,
-		Email:         subject + "@example.com",
-		RefreshToken:  "1//refresh",
-		AccessToken:   "ya29.access",
-		Expiry:        epoch.Add(time.Hour),
-		Scopes:        []string{"openid", "https://www.googleapis.com/auth/gmail.labels"},
-		Sessions:      []tokenstore.Session{{Hash: "one", Start: epoch}, {Hash: "two", Start: epoch.Add(time.Minute)}},
+		Owner:        owner,
+		Google:       "google-of-" + owner,
+		Email:        owner + "@example.com",
+		Domain:       "example.com",
+		Client:       "client.apps.googleusercontent.com",
+		RefreshToken: "1//refresh",
+		AccessToken:  "ya29.access",
+		Expiry:       epoch.Add(time.Hour),
+		Scopes:       []string{"openid", "https://www.googleapis.com/auth/gmail.labels"},
+		Narrower:     true,
+		Apart: tokenstore.Apart{
+			Token:  "ya29.apart",
+			Expiry: epoch.Add(30 * time.Minute),
+			Scopes: []string{"https://www.googleapis.com/auth/cloud-platform.read-only"},
+		},
+		Sessions:      []tokenstore.Session{{Hash: "one", Start: epoch, Browser: "Firefox on Linux"}, {Hash: "two", Start: epoch.Add(time.Minute)}},
 		Jobs:          []string{"dailyevent", "weekly"},
+		Zones:         map[string]string{"dailyevent": "America/Santiago", "weekly": "Europe/Berlin"},
 		Status:        tokenstore.Active,
 		Reason:        tokenstore.ReasonExpired,
 		Created:       epoch.Add(-time.Hour),
@@ -79,12 +95,21 @@ func missing(t *testing.T, s tokenstore.Store) {
 	if page, err := s.ByJob(t.Context(), "nojob", "", 10); len(page) != 0 || err != nil {
 		t.Errorf("ByJob = %v, %v", page, err)
 	}
+	if found, err := s.ByGoogle(t.Context(), "nobody"); len(found) != 0 || err != nil {
+		t.Errorf("ByGoogle = %v, %v", found, err)
+	}
 	if cursor, err := s.Cursor(t.Context(), "nojob"); cursor != "" || err != nil {
 		t.Errorf("Cursor = %q, %v", cursor, err)
 	}
 }
 
 func roundTrip(t *testing.T, s tokenstore.Store) {
+	full := reflect.ValueOf(*Full("alice"))
+	for i := range full.NumField() {
+		if field := full.Type().Field(i); field.IsExported() && full.Field(i).IsZero() {
+			t.Errorf("the test knows no %s", field.Name)
+		}
+	}
 	put(t, s, Full("alice"))
 	wantStored(t, s, Full("alice"))
 }
@@ -97,7 +122,8 @@ func emptyFields(t *testing.T, s tokenstore.Store) {
 
 func emptiedFields(t *testing.T, s tokenstore.Store) {
 	g := put(t, s, Full("alice"))
-	g.Email, g.RefreshToken, g.AccessToken, g.Scopes, g.Sessions, g.Jobs = "", "", "", nil, nil, nil
+	g.Google, g.Email, g.Domain, g.Client, g.RefreshToken, g.AccessToken = "", "", "", "", "", ""
+	g.Scopes, g.Narrower, g.Apart, g.Sessions, g.Jobs, g.Zones = nil, false, tokenstore.Apart{}, nil, nil, nil
 	g.Expiry, g.Created, g.Consented, g.RefreshExpiry = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	g.Status, g.Reason = tokenstore.NeedsConsent, ""
 	put(t, s, g)
@@ -161,6 +187,74 @@ func putRecreated(t *testing.T, s tokenstore.Store) {
 	wantStored(t, s, Full("alice"))
 }
 
+func deleteRead(t *testing.T, s tokenstore.Store) {
+	put(t, s, Full("bob"))
+	g := put(t, s, Full("alice"))
+	if err := s.Delete(t.Context(), g); err != nil {
+		t.Errorf("Delete of what Put wrote: %v", err)
+	}
+	wantNotFound(t, s, "alice")
+	if err := s.Delete(t.Context(), get(t, s, "bob")); err != nil {
+		t.Errorf("Delete of what Get read: %v", err)
+	}
+	wantNotFound(t, s, "bob")
+	for range 2 {
+		if err := s.Delete(t.Context(), g); err != nil {
+			t.Errorf("Delete once more: %v", err)
+		}
+	}
+}
+
+func deleteStale(t *testing.T, s tokenstore.Store) {
+	put(t, s, Full("alice"))
+	older := get(t, s, "alice")
+	newer := get(t, s, "alice")
+	newer.RefreshToken = "1//newer"
+	put(t, s, newer)
+	wantConflict(t, s.Delete(t.Context(), older))
+	wantConflict(t, s.Delete(t.Context(), older)) // the failure did not make it the current version
+	want := Full("alice")
+	want.RefreshToken = "1//newer"
+	wantStored(t, s, want)
+
+	remove(t, s, "alice")
+	put(t, s, Full("alice"))
+	wantConflict(t, s.Delete(t.Context(), newer)) // of before the deletion
+	wantStored(t, s, Full("alice"))
+}
+
+func deleteNew(t *testing.T, s tokenstore.Store) {
+	put(t, s, Full("alice"))
+	wantConflict(t, s.Delete(t.Context(), Full("alice")))
+	wantStored(t, s, Full("alice"))
+}
+
+func deleteRace(t *testing.T, s tokenstore.Store) {
+	for range 5 {
+		g := put(t, s, Full("alice"))
+		written := g.Clone()
+		written.Email = "new@example.com"
+		var putErr, deleteErr error
+		var both sync.WaitGroup
+		both.Go(func() { putErr = s.Put(t.Context(), written) })
+		both.Go(func() { deleteErr = s.Delete(t.Context(), g) })
+		both.Wait()
+		if putErr == nil {
+			wantConflict(t, deleteErr)
+			if got := get(t, s, "alice").Email; got != "new@example.com" {
+				t.Errorf("Email = %q", got)
+			}
+		} else {
+			wantConflict(t, putErr)
+			if deleteErr != nil {
+				t.Errorf("neither was done: %v", deleteErr)
+			}
+			wantNotFound(t, s, "alice")
+		}
+		remove(t, s, "alice")
+	}
+}
+
 func deleteTwice(t *testing.T, s tokenstore.Store) {
 	remove(t, s, "alice")
 	put(t, s, Full("alice"))
@@ -171,7 +265,7 @@ func deleteTwice(t *testing.T, s tokenstore.Store) {
 
 func refused(t *testing.T, s tokenstore.Store) {
 	for name, spoil := range map[string]func(*tokenstore.Grant){
-		"no subject":                  func(g *tokenstore.Grant) { g.Owner = "" },
+		"no owner":                    func(g *tokenstore.Grant) { g.Owner = "" },
 		"no status":                   func(g *tokenstore.Grant) { g.Status = "" },
 		"active, no refresh token":    func(g *tokenstore.Grant) { g.RefreshToken = "" },
 		"a session without a hash":    func(g *tokenstore.Grant) { g.Sessions[0].Hash = "" },
@@ -201,10 +295,17 @@ func aliasingOut(t *testing.T, s tokenstore.Store) {
 	}
 	scribble(page[0])
 	wantStored(t, s, Full("alice"))
+	found, err := s.ByGoogle(t.Context(), "google-of-alice")
+	if err != nil || len(found) != 1 {
+		t.Fatalf("ByGoogle = %v, %v", found, err)
+	}
+	scribble(found[0])
+	wantStored(t, s, Full("alice"))
 }
 
 func scribble(g *tokenstore.Grant) {
-	g.Email, g.Scopes[0], g.Jobs[0], g.Sessions[0].Hash = "x", "x", "x", "x"
+	g.Email, g.Scopes[0], g.Jobs[0], g.Sessions[0].Hash, g.Apart.Scopes[0] = "x", "x", "x", "x", "x"
+	g.Zones["dailyevent"], g.Zones["x"] = "x", "x"
 }
 
 func endedContext(t *testing.T, s tokenstore.Store) {
@@ -217,9 +318,10 @@ func endedContext(t *testing.T, s tokenstore.Store) {
 		for method, call := range map[string]func() error{
 			"Get":       func() error { _, err := s.Get(ctx, "nobody"); return err },
 			"Put":       func() error { return s.Put(ctx, g) },
-			"Delete":    func() error { return s.Delete(ctx, "alice") },
+			"Delete":    func() error { return s.Delete(ctx, g) },
 			"UseOnce":   func() error { return s.UseOnce(ctx, "id", time.Now()) },
 			"ByJob":     func() error { _, err := s.ByJob(ctx, "dailyevent", "", 1); return err },
+			"ByGoogle":  func() error { _, err := s.ByGoogle(ctx, "google-of-alice"); return err },
 			"Cursor":    func() error { _, err := s.Cursor(ctx, "dailyevent"); return err },
 			"SetCursor": func() error { return s.SetCursor(ctx, "dailyevent", "alice") },
 		} {
@@ -318,9 +420,9 @@ func race(t *testing.T, lost error, call func(i int) error) (winner int) {
 func byJobPages(t *testing.T, s tokenstore.Store) {
 	want := map[string]bool{}
 	for i := range 23 {
-		subject := fmt.Sprint(i*7 + 1)
-		want[subject] = true
-		put(t, s, Full(subject))
+		owner := fmt.Sprint(i*7 + 1)
+		want[owner] = true
+		put(t, s, Full(owner))
 	}
 	for round := range 2 {
 		var order []string
@@ -341,8 +443,8 @@ func byJobPages(t *testing.T, s tokenstore.Store) {
 			after = order[len(order)-1]
 		}
 		seen := map[string]bool{}
-		for _, subject := range order {
-			seen[subject] = true
+		for _, owner := range order {
+			seen[owner] = true
 		}
 		if len(order) != len(want) || !reflect.DeepEqual(seen, want) {
 			t.Errorf("round %d: %v", round, order)
@@ -365,24 +467,64 @@ func byJobGrants(t *testing.T, s tokenstore.Store) {
 }
 
 func byJobOff(t *testing.T, s tokenstore.Store) {
-	for _, subject := range []string{"alice", "bob", "carol"} {
-		put(t, s, Full(subject))
+	for _, owner := range []string{"alice", "bob", "carol"} {
+		put(t, s, Full(owner))
 	}
 	alice := get(t, s, "alice")
 	alice.SetJob("weekly", false)
 	put(t, s, alice)
 	remove(t, s, "bob")
-	wantSubjects(t, s, "weekly", "", "carol")
-	wantSubjects(t, s, "dailyevent", "", "alice", "carol")
+	wantOwners(t, s, "weekly", "", "carol")
+	wantOwners(t, s, "dailyevent", "", "alice", "carol")
 }
 
 func byJobAfterDeleted(t *testing.T, s tokenstore.Store) {
-	for _, subject := range []string{"alice", "bob", "carol"} {
-		put(t, s, Full(subject))
+	for _, owner := range []string{"alice", "bob", "carol"} {
+		put(t, s, Full(owner))
 	}
 	remove(t, s, "bob")
-	wantSubjects(t, s, "weekly", "bob", "carol")
-	wantSubjects(t, s, "weekly", "carol")
+	wantOwners(t, s, "weekly", "bob", "carol")
+	wantOwners(t, s, "weekly", "carol")
+}
+
+func byGoogle(t *testing.T, s tokenstore.Store) {
+	own := Full("1234")
+	own.Google = ""
+	first, second := Full("app:Ab12cd34Ef56:user/1 ü"), Full("app:Ab12cd34Ef56:1234")
+	first.Google, second.Google = "1234", "1234"
+	second.Status, second.RefreshToken, second.Reason = tokenstore.NeedsConsent, "", tokenstore.ReasonRevoked
+	for _, g := range []*tokenstore.Grant{Full("alice"), own, first, second} {
+		put(t, s, g.Clone())
+	}
+	wantAccount(t, s, "1234", own, first, second)
+	remove(t, s, own.Owner)
+	wantAccount(t, s, "1234", first, second)
+	remove(t, s, first.Owner)
+	remove(t, s, second.Owner)
+	wantAccount(t, s, "1234")
+	put(t, s, own.Clone())
+	wantAccount(t, s, "1234", own)
+
+	g := get(t, s, own.Owner)
+	g.Google = own.Owner // which says twice whose it is
+	put(t, s, g)
+	own.Google = own.Owner
+	wantAccount(t, s, "1234", own)
+}
+
+func byGoogleOthers(t *testing.T, s tokenstore.Store) {
+	put(t, s, Full("1234"))
+	wantAccount(t, s, "1234") // it is connected with another account
+	wantAccount(t, s, "google-of-1234", Full("1234"))
+	wantAccount(t, s, "google-of-123")
+	wantAccount(t, s, "google-of-1234 ")
+	g := get(t, s, "1234")
+	g.Google = "5678"
+	put(t, s, g)
+	wantAccount(t, s, "google-of-1234")
+	want := Full("1234")
+	want.Google = "5678"
+	wantAccount(t, s, "5678", want)
 }
 
 func cursors(t *testing.T, s tokenstore.Store) {
@@ -403,19 +545,20 @@ func cursors(t *testing.T, s tokenstore.Store) {
 
 func oddCharacters(t *testing.T, s tokenstore.Store) {
 	odd := []string{".", "..", "__x__", "_", "a/b", "a%2Fb", "%2E", "%", "ä", "a b", "\x00\n", "日本語", "\U0001F600", "`~!@#$^&*()+={}[]|\\:;\"'<>,?", "A", "a"}
-	for _, subject := range odd {
-		put(t, s, Full(subject))
-		if err := s.UseOnce(t.Context(), subject, time.Now().Add(time.Hour)); err != nil {
-			t.Errorf("UseOnce(%q): %v", subject, err)
+	for _, owner := range odd {
+		put(t, s, Full(owner))
+		if err := s.UseOnce(t.Context(), owner, time.Now().Add(time.Hour)); err != nil {
+			t.Errorf("UseOnce(%q): %v", owner, err)
 		}
-		if err := s.SetCursor(t.Context(), subject, subject); err != nil {
-			t.Errorf("SetCursor(%q): %v", subject, err)
+		if err := s.SetCursor(t.Context(), owner, owner); err != nil {
+			t.Errorf("SetCursor(%q): %v", owner, err)
 		}
 	}
-	for _, subject := range odd {
-		wantStored(t, s, Full(subject))
-		if got, err := s.Cursor(t.Context(), subject); got != subject || err != nil {
-			t.Errorf("Cursor(%q) = %q, %v", subject, got, err)
+	for _, owner := range odd {
+		wantStored(t, s, Full(owner))
+		wantAccount(t, s, "google-of-"+owner, Full(owner))
+		if got, err := s.Cursor(t.Context(), owner); got != owner || err != nil {
+			t.Errorf("Cursor(%q) = %q, %v", owner, got, err)
 		}
 	}
 	seen := map[string]bool{}
@@ -433,9 +576,9 @@ func oddCharacters(t *testing.T, s tokenstore.Store) {
 	if len(seen) != len(odd) {
 		t.Errorf("ByJob found %v", seen)
 	}
-	for _, subject := range odd {
-		remove(t, s, subject)
-		wantNotFound(t, s, subject)
+	for _, owner := range odd {
+		remove(t, s, owner)
+		wantNotFound(t, s, owner)
 	}
 }
 

@@ -117,10 +117,12 @@ kill -9 $!`
 	return e, nil
 }
 
+// waitReady waits until the emulator answers for a document: the first such call of a cold process
+// takes seconds on a busy machine, which would be a time-out of the Store.
 func (e *emulator) waitReady(patience time.Duration) error {
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: patience}
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := client.Get("http://" + e.addr)
+		resp, err := client.Get(root(e.addr, "test-0") + "/grants/nobody")
 		if err == nil {
 			resp.Body.Close()
 			return nil

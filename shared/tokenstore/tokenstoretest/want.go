@@ -3,6 +3,7 @@ package tokenstoretest
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,19 +20,26 @@ func put(t *testing.T, s tokenstore.Store, g *tokenstore.Grant) *tokenstore.Gran
 	return g
 }
 
-func get(t *testing.T, s tokenstore.Store, subject string) *tokenstore.Grant {
+func get(t *testing.T, s tokenstore.Store, owner string) *tokenstore.Grant {
 	t.Helper()
-	g, err := s.Get(t.Context(), subject)
+	g, err := s.Get(t.Context(), owner)
 	if err != nil {
-		t.Fatalf("Get(%q): %v", subject, err)
+		t.Fatalf("Get(%q): %v", owner, err)
 	}
 	return g
 }
 
-func remove(t *testing.T, s tokenstore.Store, subject string) {
+func remove(t *testing.T, s tokenstore.Store, owner string) {
 	t.Helper()
-	if err := s.Delete(t.Context(), subject); err != nil {
-		t.Fatalf("Delete(%q): %v", subject, err)
+	g, err := s.Get(t.Context(), owner)
+	if errors.Is(err, tokenstore.ErrNotFound) {
+		g, err = &tokenstore.Grant{Owner: owner}, nil
+	}
+	if err == nil {
+		err = s.Delete(t.Context(), g)
+	}
+	if err != nil {
+		t.Fatalf("Delete(%q): %v", owner, err)
 	}
 }
 
@@ -40,13 +48,33 @@ func wantStored(t *testing.T, s tokenstore.Store, want *tokenstore.Grant) {
 	wantSame(t, get(t, s, want.Owner), want)
 }
 
+// wantAccount wants these grants of the Google account, in any order.
+func wantAccount(t *testing.T, s tokenstore.Store, google string, want ...*tokenstore.Grant) {
+	t.Helper()
+	found, err := s.ByGoogle(t.Context(), google)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != len(want) {
+		t.Errorf("%d grants of the account %q, want %d", len(found), google, len(want))
+	}
+	for _, w := range want {
+		i := slices.IndexFunc(found, func(g *tokenstore.Grant) bool { return g.Owner == w.Owner })
+		if i < 0 {
+			t.Errorf("the account %q misses the grant of %q", google, w.Owner)
+			continue
+		}
+		wantSame(t, found[i], w)
+	}
+}
+
 // wantSame compares the exported fields; an empty list is as good as none.
 func wantSame(t *testing.T, got, want *tokenstore.Grant) {
 	t.Helper()
 	a, b := reflect.ValueOf(got).Elem(), reflect.ValueOf(want).Elem()
 	for i := range a.NumField() {
 		field := a.Type().Field(i)
-		if !field.IsExported() || a.Field(i).Kind() == reflect.Slice && a.Field(i).Len() == 0 && b.Field(i).Len() == 0 {
+		if !field.IsExported() || (a.Field(i).Kind() == reflect.Slice || a.Field(i).Kind() == reflect.Map) && a.Field(i).Len() == 0 && b.Field(i).Len() == 0 {
 			continue
 		}
 		x, y := a.Field(i).Interface(), b.Field(i).Interface()
@@ -59,10 +87,10 @@ func wantSame(t *testing.T, got, want *tokenstore.Grant) {
 	}
 }
 
-func wantNotFound(t *testing.T, s tokenstore.Store, subject string) {
+func wantNotFound(t *testing.T, s tokenstore.Store, owner string) {
 	t.Helper()
-	if g, err := s.Get(t.Context(), subject); g != nil || !errors.Is(err, tokenstore.ErrNotFound) {
-		t.Errorf("Get(%q) = %v, %v, want ErrNotFound", subject, g, err)
+	if g, err := s.Get(t.Context(), owner); g != nil || !errors.Is(err, tokenstore.ErrNotFound) {
+		t.Errorf("Get(%q) = %v, %v, want ErrNotFound", owner, g, err)
 	}
 }
 
@@ -73,7 +101,7 @@ func wantConflict(t *testing.T, err error) {
 	}
 }
 
-func wantSubjects(t *testing.T, s tokenstore.Store, job, after string, want ...string) {
+func wantOwners(t *testing.T, s tokenstore.Store, job, after string, want ...string) {
 	t.Helper()
 	page, err := s.ByJob(t.Context(), job, after, 100)
 	if err != nil {

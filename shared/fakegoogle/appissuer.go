@@ -1,0 +1,136 @@
+package fakegoogle
+
+import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// AppAudience is the aud of the tokens for users of "your app".
+const AppAudience = "your-app"
+
+// AppUser is somebody who is signed in to "your app". They have nothing to do with the Google accounts.
+type AppUser struct{ Subject, Email, Name string }
+
+// AppUsers returns the made-up users of "your app".
+func AppUsers() []AppUser {
+	return []AppUser{
+		{"mary-7f3a", "mary@app.example", "Mary Somerville"},
+		{"charles-21c8", "charles@app.example", "Charles Babbage"},
+	}
+}
+
+// AppIssuer returns the issuer of the tokens for users of "your app": an OpenID Connect issuer apart from
+// Google, with keys of its own, under /app of the public URL. It panics if that is not known yet.
+func (s *Server) AppIssuer() string {
+	u := s.public.Load()
+	if u == nil {
+		panic("fakegoogle: the app's issuer needs SetPublic")
+	}
+	return u.String() + "/app"
+}
+
+// AppToken returns an ID token of the app's issuer for the user with that subject or email; any other
+// text is taken as the subject of somebody else. edit, if there is one, changes the claims; one that it
+// sets to nil is left out.
+func (s *Server) AppToken(user string, edit func(claims map[string]any)) string {
+	who := AppUser{Subject: user}
+	for _, u := range AppUsers() {
+		if u.Subject == user || u.Email == user {
+			who = u
+		}
+	}
+	now := s.now()
+	claims := map[string]any{
+		"iss": s.AppIssuer(), "aud": AppAudience, "sub": who.Subject,
+		"iat": now.Unix(), "auth_time": now.Unix(), "exp": now.Add(idTokenLifetime).Unix(),
+	}
+	if who.Email != "" {
+		claims["email"], claims["email_verified"], claims["name"] = who.Email, true, who.Name
+	}
+	if edit != nil {
+		edit(claims)
+	}
+	maps.DeleteFunc(claims, func(_ string, v any) bool { return v == nil })
+	return s.appKeys.current().sign("JWT", claims)
+}
+
+// RotateAppKeys makes a new key of the same kind for the app's issuer. The one before stays published
+// until the next rotation.
+func (s *Server) RotateAppKeys() {
+	if s.appKeys.current().algorithm() == "RS256" {
+		s.appKeys.rotate(newRSAKey())
+		return
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic("fakegoogle: P-256 key: " + err.Error())
+	}
+	s.appKeys.rotate(key)
+}
+
+// serveAppDiscovery is the issuer's configuration [OpenID Connect Discovery §4], as short as Firebase's.
+func (s *Server) serveAppDiscovery(w http.ResponseWriter, r *http.Request) {
+	if s.public.Load() == nil {
+		http.Error(w, "fakegoogle: the app's issuer needs SetPublic", http.StatusNotFound)
+		return
+	}
+	issuer := s.AppIssuer()
+	allowLoopback(w, r)
+	writeAPIJSON(w, http.StatusOK, map[string]any{
+		"issuer": issuer, "jwks_uri": issuer + "/jwks",
+		"response_types_supported": []string{"id_token"}, "subject_types_supported": []string{"public"},
+		"id_token_signing_alg_values_supported": []string{s.appKeys.current().algorithm()},
+	})
+}
+
+func (s *Server) serveAppKeys(w http.ResponseWriter, r *http.Request) {
+	allowLoopback(w, r)
+	s.appKeys.serve(w, "3600")
+}
+
+// serveAppToken signs one of the app's users in: {"user": subject or email} is answered by
+// {"id_token", "expires_in"}. A front end on another port of this machine may call it.
+func (s *Server) serveAppToken(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status int, code string) { writeAPIJSON(w, status, map[string]any{"error": code}) }
+	allowLoopback(w, r)
+	switch r.Method {
+	case http.MethodOptions:
+		w.WriteHeader(http.StatusNoContent)
+		return
+	case http.MethodPost:
+	default:
+		refuse(http.StatusMethodNotAllowed, "method_not_allowed")
+		return
+	}
+	var form struct{ User string }
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&form); err != nil {
+		refuse(http.StatusBadRequest, "invalid_request")
+		return
+	}
+	known := func(u AppUser) bool { return form.User == u.Subject || form.User == u.Email }
+	if form.User == "" || !slices.ContainsFunc(AppUsers(), known) {
+		refuse(http.StatusBadRequest, "unknown_user")
+		return
+	}
+	writeAPIJSON(w, http.StatusOK, map[string]any{"id_token": s.AppToken(form.User, nil), "expires_in": int(idTokenLifetime.Seconds())})
+}
+
+// allowLoopback lets a page of this machine read the answer, wherever it is served.
+func allowLoopback(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	u, err := url.Parse(cmp.Or(r.Header.Get("Origin"), "null"))
+	if err != nil || u.Hostname() != "localhost" && !net.ParseIP(u.Hostname()).IsLoopback() {
+		return
+	}
+	h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+	h.Set("Access-Control-Allow-Headers", "Content-Type")
+}
