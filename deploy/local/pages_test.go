@@ -88,14 +88,14 @@ func TestPages(t *testing.T) {
 	page("Analytical Engine")
 
 	b.open("/")
-	b.press("Run the daily job now")
+	b.press("Run now")
 	page("Nobody has turned the job on yet")
 	b.open("/dailyevent")
 	page("It is off.")
 	b.press("Turn it on")
 	page("It is on.")
 	b.open("/")
-	b.press("Run the daily job now")
+	b.press("Run now")
 	page(`"done":1`)
 
 	b.open("/account")

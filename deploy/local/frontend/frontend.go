@@ -1,0 +1,60 @@
+// Package frontend is a page as an app of your own would have it: its users are signed in to the app
+// already, and the functions act for them at Google.
+package frontend
+
+import (
+	"embed"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+//go:embed index.html
+var html string
+
+//go:embed connect.js page.js style.css
+var files embed.FS
+
+var page = template.Must(template.New("").Parse(html))
+
+// A Page is where the page finds what it calls.
+type Page struct {
+	Functions string // BASE_URL
+	SignIn    string // where the stand-in signs users of "your app" in, or ""
+	Client    string // the OAuth client's id
+	Google    string // the origin of Google's pages, or what stands in for it
+	OneTap    bool   // users sign in with Google's One Tap
+}
+
+// policy lets the page load its own files and Google's library, and call the functions.
+func (p Page) policy() string {
+	gsi := p.Google + "/gsi/"
+	return strings.Join([]string{
+		"default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+		"script-src 'self' " + gsi + "client",
+		"style-src 'self' " + gsi + "style",
+		"frame-src " + gsi,
+		"img-src data:",
+		strings.TrimSpace("connect-src " + p.Functions + "/ " + gsi + " " + p.SignIn),
+	}, "; ")
+}
+
+// Handler serves the page at /.
+func (p Page) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		page.Execute(w, p)
+	})
+	mux.Handle("GET /", http.FileServerFS(files))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", p.policy())
+		// Google's popup answers by a message to the page that opened it.
+		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
+}
