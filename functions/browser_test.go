@@ -44,6 +44,15 @@ type answer struct {
 
 func (a *answer) location() string { return a.header.Get("Location") }
 
+// shown returns what a page shows, without its head.
+func (a *answer) shown() string {
+	_, main, page := strings.Cut(a.body, "<main>")
+	if page {
+		return main
+	}
+	return a.body
+}
+
 // member returns a member of a JSON answer.
 func (a *answer) member(t testing.TB, name string) any {
 	t.Helper()
@@ -245,11 +254,11 @@ func (b *browser) copy() *browser {
 func expect(t testing.TB, a *answer, status int, texts ...string) {
 	t.Helper()
 	if a.status != status {
-		t.Fatalf("status %d, want %d; Location %q; body: %s", a.status, status, a.location(), a.body)
+		t.Fatalf("status %d, want %d; Location %q; body: %s", a.status, status, a.location(), a.shown())
 	}
 	for _, text := range texts {
 		if !strings.Contains(a.body, text) {
-			t.Fatalf("no %q in: %s", text, a.body)
+			t.Fatalf("no %q in: %s", text, a.shown())
 		}
 	}
 }

@@ -54,7 +54,13 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 	if err != nil {
 		return nil, err
 	}
-	return formPage.View(httpfunc.Fields{Values: url.Values{"id": {id}, "name": {c.Form.Get("name")}, "content": {c.Form.Get("content")}}}), nil
+	fields := httpfunc.Fields{Values: url.Values{"id": {id}}}
+	for _, name := range []string{"name", "content"} {
+		if given, ok := c.Form.Values[name]; ok {
+			fields.Values[name] = given
+		}
+	}
+	return formPage.View(fields), nil
 }
 
 // file is what was created.

@@ -19,7 +19,7 @@ func (x *exchange) serveUser() error {
 	if x.r.Method == http.MethodPost {
 		do = x.f.Post
 	}
-	view, err := do(x.call(x.access, x.r))
+	view, err := do(x.call(x.r, x.access))
 	if err != nil {
 		return x.lacksScope(err)
 	}
@@ -29,25 +29,21 @@ func (x *exchange) serveUser() error {
 // authorized sees to it that somebody is signed in who has granted what scopes name, and that a form
 // was shown to them. Otherwise its errors are a *oauthflow.ConsentError or an *accountChangedError.
 func (x *exchange) authorized(scopes Scopes) (err error) {
-	if x.grant != nil && x.r.Method == http.MethodPost {
-		if err := x.checkMark(); err != nil {
-			return err
-		}
-	}
 	if x.access, err = x.flow.Authorize(x.r.Context(), x.grant, scopes); err != nil {
 		return err
 	}
 	x.grant = x.access.Grant()
-	return nil
+	return x.checkMark()
 }
 
 // call returns the call of a function for the user of access.
-func (a *App) call(access *oauthflow.Access, r *http.Request) *Call {
+func (x *exchange) call(r *http.Request, access *oauthflow.Access) *Call {
 	g := access.Grant()
 	return &Call{
 		Request: r,
-		Client:  userclient.New(a.base, access.Token, a.now),
+		Client:  userclient.New(x.base, access.Token, x.now),
 		User:    User{ID: g.Owner, Google: g.Account(), Email: g.Email},
+		Form:    x.form,
 	}
 }
 

@@ -37,7 +37,7 @@ func TestConsentURL(t *testing.T) {
 	const hint, hd, include = "&login_hint=ada%40example.com&nonce", "&hd=example.com&include", "&include_granted_scopes=true"
 	google := newFlow(t, nil)
 	with := func(change func(*Config)) *Flow {
-		c := newFlow(t, nil).Config
+		c := newFlow(t, nil).config
 		change(&c)
 		return New(c)
 	}
@@ -90,7 +90,7 @@ func TestConsentURL(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := query(t, got)
-			s, err := openState(c.flow.Keys, q.Get("state"), noon)
+			s, err := openState(c.flow.config.Keys, q.Get("state"), noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +115,7 @@ func TestEveryAttemptIsFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := openState(f.Keys, query(t, address).Get("state"), noon)
+		s, err := openState(f.config.Keys, query(t, address).Get("state"), noon)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,9 @@ func (f *Flow) exchangeState(ctx context.Context, s *state, code string) (*answe
 
 // holdsApart reports whether the answer holds a permission that is kept apart, whose end would be the end of all
 // that is in one token with it.
-func (f *Flow) holdsApart(a *answer) bool { return len(without(a.scopes, f.Apart...)) < len(a.scopes) }
+func (f *Flow) holdsApart(a *answer) bool {
+	return len(without(a.scopes, f.config.Apart...)) < len(a.scopes)
+}
 
 // lasting returns a context that does not end with the client's request: a code that was sent is spent, so that what
 // comes of it has to be stored. It lasts for the exchange and as long again.
@@ -88,7 +90,7 @@ func (f *Flow) share(ctx context.Context, who string, p Posted, do func(context.
 // answer alone.
 func (f *Flow) redeem(ctx context.Context, p Posted) (*answer, error) {
 	// A code that comes again is refused here: Google would end the tokens that it gave for it [RFC 6749 §4.1.2].
-	if err := f.Store.UseOnce(ctx, seal.HashID(p.Code), f.Now().Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
+	if err := f.config.Store.UseOnce(ctx, seal.HashID(p.Code), f.config.Now().Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
 		return nil, fmt.Errorf("%w: used before", ErrInvalidGrant)
 	} else if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ type Config struct {
 
 // A Flow runs the flow for one OAuth client. It is safe for concurrent use.
 type Flow struct {
-	Config
+	config    Config
 	oauth     oauth2.Config
 	client    *http.Client
 	keys      *issuerKeys // Google's
@@ -78,7 +78,7 @@ func New(c Config) *Flow {
 		return http.ErrUseLastResponse
 	}}
 	return &Flow{
-		Config:  c,
+		config:  c,
 		client:  client,
 		keys:    &issuerKeys{issuer: Issuer, url: keysURL, client: client, now: c.Now},
 		appKeys: &issuerKeys{issuer: c.AuthIssuer, client: client, now: c.Now},
@@ -106,9 +106,11 @@ func pause(ctx context.Context, d time.Duration) error {
 func (f *Flow) usable(g *tokenstore.Grant) bool { return g.Usable() && !f.isForeign(g) }
 
 // isForeign reports whether the grant was given to another OAuth client, whose refresh token Google refuses to us.
-func (f *Flow) isForeign(g *tokenstore.Grant) bool { return g.Client != "" && g.Client != f.ClientID }
+func (f *Flow) isForeign(g *tokenstore.Grant) bool {
+	return g.Client != "" && g.Client != f.config.ClientID
+}
 
 // isAllowed reports whether accounts of this Google Workspace domain are let in.
 func (f *Flow) isAllowed(domain string) bool {
-	return len(f.Domains) == 0 || slices.Contains(f.Domains, domain)
+	return len(f.config.Domains) == 0 || slices.Contains(f.config.Domains, domain)
 }

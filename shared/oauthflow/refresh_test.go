@@ -118,7 +118,7 @@ func TestWhatARefusedRefreshDoes(t *testing.T) {
 func TestAnotherOAuthClient(t *testing.T) {
 	w := later(t, nil)
 	w.google.AddClient(fakegoogle.Client{ID: "client-2", Secret: "secret-2", RedirectURIs: []string{ownOrigin + "/oauth2callback"}})
-	c := w.Config
+	c := w.config
 	c.ClientID, c.ClientSecret = "client-2", "secret-2"
 	w.Flow = New(c)
 	var err error
