@@ -127,7 +127,7 @@ func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.L
 	}
 	st.pages = c.BaseURL + standInPath
 	o.ConsentURL = st.pages + "/o/oauth2/v2/auth"
-	if e.get("AUTH_ISSUER") == "" {
+	if e.get("AUTH_ISSUER") == "" && st.frontEnd != "" { // else the issuer's keys may be out of this process's reach
 		e.added["AUTH_ISSUER"], e.added["AUTH_AUDIENCE"] = st.google.AppIssuer(), fakegoogle.AppAudience
 	}
 	return beside, nil
@@ -136,7 +136,7 @@ func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.L
 // serveFrontEnd serves the page that plays a front end of one's own, where that can sign users in.
 func (st *site) serveFrontEnd(beside []net.Listener) {
 	p := frontend.Page{Functions: st.config.BaseURL, Client: st.config.ClientID, Google: st.pages, OneTap: st.config.AuthIssuer == oauthflow.Issuer}
-	if st.google != nil && st.config.AuthIssuer == st.google.AppIssuer() {
+	if st.google != nil && st.config.AuthIssuer == st.google.AppIssuer() { // of "your app"
 		p.SignIn = st.google.AppIssuer() + "/token"
 	}
 	if !p.OneTap && p.SignIn == "" {
