@@ -134,7 +134,8 @@ func (b *tab) isAt(path string) {
 // forget deletes the runner's cookie, as a browser does that was told to.
 func (b *tab) forget() {
 	b.t.Helper()
-	b.do(network.DeleteCookies("session").WithURL(b.url))
+	_, port, _ := strings.Cut(strings.TrimPrefix(b.url, "http://"), ":")
+	b.do(network.DeleteCookies("session_" + port).WithURL(b.url))
 }
 
 // close closes the tab, as its user does.
