@@ -116,7 +116,7 @@ func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.L
 			return nil, err
 		}
 	}
-	e.byDefault("FRONT_ENDS", strings.Join(append(devServers, st.frontEnd), " "))
+	e.byDefault("FRONT_ENDS", strings.Join(append([]string{st.frontEnd}, devServers...), " "))
 	if e.get("GOOGLE_BASE_URL") != "" || e.get("OAUTH_CLIENT_JSON") != "" {
 		return beside, nil
 	}
@@ -133,18 +133,26 @@ func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.L
 	return beside, nil
 }
 
-// serveFrontEnd serves the page that plays a front end of one's own, where that can sign users in.
+// serveFrontEnd serves the page that plays a front end of one's own, where it can sign users in.
 func (st *site) serveFrontEnd(beside []net.Listener) {
-	p := frontend.Page{Functions: st.config.BaseURL, Client: st.config.ClientID, Google: st.pages, OneTap: st.config.AuthIssuer == oauthflow.Issuer}
-	if st.google != nil && st.config.AuthIssuer == st.google.AppIssuer() { // of "your app"
-		p.SignIn = st.google.AppIssuer() + "/token"
-	}
-	if !p.OneTap && p.SignIn == "" {
+	p := frontend.Page{BaseURL: st.config.BaseURL, Client: st.config.ClientID, Google: st.pages}
+	switch issuer := st.config.AuthIssuer; {
+	case issuer == oauthflow.Issuer:
+		p.OneTap = true
+	case st.google != nil && issuer == st.google.AppIssuer():
+		p.SignIn = issuer + "/token"
+		for _, u := range fakegoogle.AppUsers() {
+			p.Users = append(p.Users, frontend.User{Email: u.Email, Name: u.Name})
+		}
+	default:
 		st.frontEnd = ""
 		for _, l := range beside {
 			l.Close()
 		}
 		return
+	}
+	for _, f := range functions(isForUsers) {
+		p.Functions = append(p.Functions, frontend.Function{Name: f.Name, Title: f.Title, Job: isJob(f)})
 	}
 	serveBeside(beside, st.config, p.Handler())
 }

@@ -39,6 +39,12 @@ func (b *tab) press(text string) {
 	b.goes(chromedp.Click(named(text), chromedp.BySearch, chromedp.NodeVisible))
 }
 
+// click clicks the link or button that contains the text, on a page that stays or a window that closes.
+func (b *tab) click(text string) {
+	b.t.Helper()
+	b.do(chromedp.Click(named(text), chromedp.BySearch, chromedp.NodeVisible))
+}
+
 // pressForTab clicks what opens a new tab or window, and returns that.
 func (b *tab) pressForTab(text string) *tab {
 	b.t.Helper()

@@ -17,14 +17,25 @@ var files embed.FS
 
 var page = template.Must(template.New("").Parse(html))
 
-// A Page is where the page finds what it calls.
+// A Page is what the page offers, and where it finds what it calls.
 type Page struct {
-	Functions string // BASE_URL
-	SignIn    string // where the stand-in signs users of "your app" in, or ""
+	BaseURL   string // of the functions
+	Functions []Function
 	Client    string // the OAuth client's id
-	Google    string // the origin of Google's pages, or what stands in for it
-	OneTap    bool   // users sign in with Google's One Tap
+	Google    string // where Google's pages are
+	OneTap    bool   // users sign in with Google's One Tap; else
+	SignIn    string // where the app's issuer signs in
+	Users     []User // one of these
 }
+
+// A Function is one that acts for a user.
+type Function struct {
+	Name, Title string
+	Job         bool // it is turned on and off
+}
+
+// A User is one of the app's.
+type User struct{ Email, Name string }
 
 // policy lets the page load its own files and Google's library, and call the functions.
 func (p Page) policy() string {
@@ -35,7 +46,7 @@ func (p Page) policy() string {
 		"style-src 'self' " + gsi + "style",
 		"frame-src " + gsi,
 		"img-src data:",
-		strings.TrimSpace("connect-src " + p.Functions + "/ " + gsi + " " + p.SignIn),
+		strings.TrimSpace("connect-src " + p.BaseURL + "/ " + gsi + " " + p.SignIn),
 	}, "; ")
 }
 
