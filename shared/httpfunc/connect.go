@@ -36,7 +36,10 @@ func (x *exchange) replaces() bool {
 // consentURL returns where the user's browser is to be sent: for an app's user to Google itself, with the
 // page of FRONT_ENDS to come back to; or "" where there is none.
 func (x *exchange) consentURL(ask oauthflow.Request) (string, error) {
-	if x.bearer == nil {
+	switch {
+	case x.bearer == nil && x.f.Name == callbackName:
+		return x.URL(signInName), nil
+	case x.bearer == nil:
 		return x.URL(x.f.Name), nil
 	}
 	if ask.ReturnTo = x.frontEnd(); ask.ReturnTo == "" {

@@ -79,6 +79,9 @@ func (x *exchange) read() error {
 	}
 	p := &formReader{x: x, left: text, limit: text}
 	body := &boundedBody{x: x, over: p.tooMuch(), left: 3 * text} // percent-encoding makes three bytes of one
+	if x.f.maxBody > 0 {
+		body.left, body.over = x.f.maxBody, &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("The body can hold %d bytes.", x.f.maxBody)}
+	}
 	var err error
 	mediaType, params, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
 	switch mediaType {
@@ -93,6 +96,7 @@ func (x *exchange) read() error {
 	}
 	x.form.mark = x.form.Get(markField)
 	x.form.Del(markField)
+	x.tooLong = err != nil && err == body.over && x.grant == nil && x.f.Scopes != nil
 	if tooLarge { // the fields in front of the file are kept all the same
 		return &http.MaxBytesError{Limit: maxRequest}
 	}
@@ -137,6 +141,7 @@ type formReader struct {
 	x           *exchange
 	limit, left int64 // bytes of text that may come, and still may
 	count       int   // values that came
+	over        error
 }
 
 func (p *formReader) add(name, value string) error {
@@ -163,11 +168,16 @@ func (p *formReader) another() error {
 	return nil
 }
 
+// tooMuch returns the error for more text than the function takes from who is asking.
 func (p *formReader) tooMuch() error {
+	if p.over != nil {
+		return p.over
+	}
 	e := &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("This form takes %d bytes of text, and there is more.", p.limit)}
 	if p.x.f.File {
 		e.Message += " Send it as a file."
 	}
+	p.over = e
 	return e
 }
 
@@ -422,6 +432,16 @@ func bodyError(err error) error {
 		return err
 	}
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: "The request's body is malformed.", Cause: err}
+}
+
+// size returns how many bytes of HTML the fields make.
+func (f Fields) size() (n int) {
+	for _, values := range f.Values {
+		for _, v := range values {
+			n += len(v) + 4*(strings.Count(v, `"`)+strings.Count(v, "'")+strings.Count(v, "&")+strings.Count(v, "<")+strings.Count(v, ">")+strings.Count(v, "+"))
+		}
+	}
+	return n
 }
 
 // Joined returns all values of a field as one text.

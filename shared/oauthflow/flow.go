@@ -56,7 +56,7 @@ type Config struct {
 // A Flow runs the flow for one OAuth client. It is safe for concurrent use.
 type Flow struct {
 	config    Config
-	oauth     oauth2.Config
+	authURL   string
 	client    *http.Client
 	keys      *issuerKeys // Google's
 	appKeys   *issuerKeys // AuthIssuer's, where that is not Google
@@ -83,10 +83,16 @@ func New(c Config) *Flow {
 		keys:    &issuerKeys{issuer: Issuer, url: keysURL, client: client, now: c.Now},
 		appKeys: &issuerKeys{issuer: c.AuthIssuer, client: client, now: c.Now},
 		pause:   pause,
-		oauth: oauth2.Config{
-			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), RedirectURL: c.RedirectURI,
-			Endpoint: oauth2.Endpoint{AuthURL: auth, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
-		},
+		authURL: auth,
+	}
+}
+
+// oauth returns the OAuth client with a redirect URI. Each use has its own: x/oauth2 writes into it when it calls the
+// token endpoint.
+func (f *Flow) oauth(redirectURI string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: f.config.ClientID, ClientSecret: string(f.config.ClientSecret), RedirectURL: redirectURI,
+		Endpoint: oauth2.Endpoint{AuthURL: f.authURL, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
 	}
 }
 
