@@ -53,6 +53,9 @@ const (
 func (a *App) handle(h *handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), a.config.Secure())
+		if a.cors(h, w, r) {
+			return
+		}
 		if !inFlight.enter() {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "This instance is shutting down. Please try again.", http.StatusServiceUnavailable)

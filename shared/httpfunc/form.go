@@ -71,9 +71,7 @@ func (x *exchange) read() error {
 	if x.r.ContentLength == 0 {
 		return nil
 	}
-	if x.r.ContentLength > maxRequest {
-		return &http.MaxBytesError{Limit: maxRequest} // also if it is only behind the end of a multipart form
-	}
+	tooLarge := x.r.ContentLength > maxRequest // also if it is only behind the end of a multipart form
 	text := int64(maxText)
 	if x.grant != nil {
 		text = max(text, x.f.Text)
@@ -98,6 +96,9 @@ func (x *exchange) read() error {
 	x.form.mark = x.form.Get(markField)
 	x.form.Del(markField)
 	x.tooLong = err != nil && err == body.over && x.grant == nil && x.f.Scopes != nil
+	if tooLarge { // the fields in front of the file are kept all the same
+		return &http.MaxBytesError{Limit: maxRequest}
+	}
 	return bodyError(err)
 }
 
@@ -287,7 +288,7 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 			}
 		case p.x.form.File != nil:
 			return Invalid("There are two files. Send one.")
-		case !p.x.mayUpload():
+		case !p.x.mayUpload(), p.x.r.ContentLength > maxRequest:
 			return nil // what cannot be taken is not read
 		default:
 			if err := p.file(body, parts, part, name); err != nil || !p.x.form.File.Held {
