@@ -27,5 +27,5 @@ func main() {
 		fmt.Fprintln(os.Stderr, "stage:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%s: %d files, %d bytes in %s, version %s\n", os.Args[1], s.files, s.size, os.Args[2], s.version)
+	fmt.Printf("%d files, %d bytes in %s, version %s\n", s.files, s.size, os.Args[2], s.version)
 }
