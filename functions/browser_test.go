@@ -80,6 +80,9 @@ func (b *browser) try(r *http.Request) (*answer, error) {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
+	if res.Header.Get("Set-Cookie") != "" {
+		clear(b.marks) // the person opens the form anew after a sign-in
+	}
 	if form := formPattern.FindSubmatch(body); form != nil {
 		action, _ := url.Parse(string(form[1]))
 		b.marks[action.Path] = string(form[2])
@@ -134,7 +137,9 @@ func (b *browser) post(target string, form url.Values) *answer {
 // send is post without what follows.
 func (b *browser) send(target string, form url.Values) *answer {
 	b.t.Helper()
-	form = maps.Clone(form)
+	if form = maps.Clone(form); form == nil {
+		form = url.Values{}
+	}
 	if form.Get("form") == "" {
 		form.Set("form", b.mark(target))
 	}

@@ -180,17 +180,19 @@ func titleOf(status int) string {
 // consentProblem answers what cannot be sent to Google: a form, which keeps its fields and offers the way
 // there, and a program.
 func (x *exchange) consentProblem(e *oauthflow.ConsentError) problem {
-	reason := consentReason(x.grant, e.Reason)
-	missing := e.Missing
-	if missing == nil {
-		missing = []string{}
+	reason, missing := consentReason(x.grant, e.Reason), append([]string{}, e.Missing...)
+	if x.f.Name == callbackName {
+		reason, missing = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url.", x.config.Scopes
+	}
+	if x.bearer != nil && x.grant == nil {
+		reason = "No Google account is connected yet."
 	}
 	p := problem{status: http.StatusUnauthorized, code: "consent_required", title: "Permission needed", text: reason, missing: &missing, reason: reason}
 	if e.Renew {
 		p.prompt = "consent"
 	}
 	var err error
-	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew}); err != nil {
+	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew, SelectAccount: x.replaces()}); err != nil {
 		return x.problemOf(err)
 	}
 	p.mark = x.markAgain()

@@ -71,15 +71,16 @@ func (x *exchange) read() error {
 	if x.r.ContentLength == 0 {
 		return nil
 	}
-	if x.r.ContentLength > maxRequest {
-		return &http.MaxBytesError{Limit: maxRequest} // also if it is only behind the end of a multipart form
-	}
+	tooLarge := x.r.ContentLength > maxRequest // also if it is only behind the end of a multipart form
 	text := int64(maxText)
 	if x.grant != nil {
 		text = max(text, x.f.Text)
 	}
 	p := &formReader{x: x, left: text, limit: text}
 	body := &boundedBody{x: x, over: p.tooMuch(), left: 3 * text} // percent-encoding makes three bytes of one
+	if x.f.maxBody > 0 {
+		body.left, body.over = x.f.maxBody, &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("The body can hold %d bytes.", x.f.maxBody)}
+	}
 	var err error
 	mediaType, params, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
 	switch mediaType {
@@ -94,6 +95,10 @@ func (x *exchange) read() error {
 	}
 	x.form.mark = x.form.Get(markField)
 	x.form.Del(markField)
+	x.tooLong = err != nil && err == body.over && x.grant == nil && x.f.Scopes != nil
+	if tooLarge { // the fields in front of the file are kept all the same
+		return &http.MaxBytesError{Limit: maxRequest}
+	}
 	return bodyError(err)
 }
 
@@ -135,6 +140,7 @@ type formReader struct {
 	x           *exchange
 	limit, left int64 // bytes of text that may come, and still may
 	count       int   // values that came
+	over        error
 }
 
 func (p *formReader) add(name, value string) error {
@@ -163,11 +169,16 @@ func (p *formReader) another() error {
 	return nil
 }
 
+// tooMuch returns the error for more text than the function takes from who is asking.
 func (p *formReader) tooMuch() error {
+	if p.over != nil {
+		return p.over
+	}
 	e := &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("This form takes %d bytes of text, and there is more.", p.limit)}
 	if p.x.f.File {
 		e.Message += " Send it as a file."
 	}
+	p.over = e
 	return e
 }
 
@@ -280,7 +291,7 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 			}
 		case p.x.form.File != nil:
 			return Invalid("There are two files. Send one.")
-		case !p.x.mayUpload():
+		case !p.x.mayUpload(), p.x.r.ContentLength > maxRequest:
 			return nil // what cannot be taken is not read
 		default:
 			if err := p.file(body, parts, part, name); err != nil || !p.x.form.File.Held {
@@ -429,6 +440,16 @@ func bodyError(err error) error {
 		return err
 	}
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: "The request's body is malformed.", Cause: err}
+}
+
+// size returns how many bytes of HTML the fields make.
+func (f Fields) size() (n int) {
+	for _, values := range f.Values {
+		for _, v := range values {
+			n += len(v) + 4*(strings.Count(v, `"`)+strings.Count(v, "'")+strings.Count(v, "&")+strings.Count(v, "<")+strings.Count(v, ">")+strings.Count(v, "+"))
+		}
+	}
+	return n
 }
 
 // Joined returns all values of a field as one text.

@@ -66,11 +66,17 @@ func (x *exchange) lacksScope(err error) error {
 
 // postedForm returns the page of the form that was posted, over what was posted.
 func (x *exchange) postedForm() *View {
-	if x.f.Form == nil || x.form == nil {
+	if x.f.Form == nil || x.form == nil || x.tooLong || x.form.size() > maxShown {
 		return nil
 	}
 	return x.f.Form.View(x.form.Fields)
 }
+
+// maxShown bounds what a form shows again, in bytes of HTML. Escaping makes up to five of one.
+const maxShown = 512 << 10
+
+// keptByBrowser is said where a form cannot be shown again.
+const keptByBrowser = " What you entered is too long to be shown again: your browser's Back button has it."
 
 // consentReason says in words why g cannot be used. g may be nil.
 func consentReason(g *tokenstore.Grant, reason tokenstore.Reason) string {

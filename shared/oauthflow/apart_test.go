@@ -133,6 +133,14 @@ func TestAPermissionThatIsKeptApart(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("in the code of an app's user is asked for without it, and not stored", func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.google.EditTokenResponse(func(body map[string]any) { body["scope"] = "openid email " + labels + " " + cloud })
+		_, err := w.Connect(t.Context(), victor, w.posted(w.request(victor, labels), asAda))
+		if consent := consentError(t, err); !consent.Renew || !slices.Equal(consent.Missing, []string{labels}) || w.grant(victor) != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("of an app's user is connected by its own post", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.connect(victor, ada, labels)

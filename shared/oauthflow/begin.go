@@ -111,7 +111,7 @@ func (f *Flow) consentURL(s *state, hint string) (string, error) {
 	if len(f.config.Domains) == 1 {
 		add("hd", f.config.Domains[0])
 	}
-	c := f.oauth
+	c := f.oauth(f.config.RedirectURI)
 	c.Scopes = slices.Concat([]string{"openid", "email"}, s.Scopes, s.Held)
 	return c.AuthCodeURL(sealed, options...), nil
 }

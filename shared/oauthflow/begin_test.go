@@ -81,6 +81,8 @@ func TestConsentURL(t *testing.T) {
 			replaced(labelsOnly, "", "&nonce", hint)},
 		"after something was given apart": {keptApart, Request{Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Apart.Scopes = []string{cloud} })},
 			replaced(include, "", "&nonce", hint, labelsOnly, labelsOnly+"+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file")},
+		"for a new refresh token where something is kept apart": {keptApart, Request{Scopes: []string{labels}, Grant: ada(as), Renew: true},
+			replaced(include, "", "&nonce", hint, "&redirect", "&prompt=consent&redirect", labelsOnly, labelsOnly+"+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file")},
 		"for identity only after something was given apart": {keptApart, Request{IdentityOnly: true, Grant: ada(func(g *tokenstore.Grant) { g.Apart.Scopes = []string{cloud} })},
 			replaced(include, "", "&nonce", hint, labelsOnly, "")},
 	} {

@@ -123,7 +123,7 @@ func (f *Flow) connected(ctx context.Context, owner string, s *state) (*Outcome,
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return nil, err
 	}
-	if err != nil || g.Consented.Before(s.Issued) || !f.has(g, s) {
+	if err != nil || !s.Apart && g.Consented.Before(s.Issued) || !f.has(g, s) {
 		return nil, fmt.Errorf("%w: used before", ErrState)
 	}
 	return &Outcome{Grant: g, ReturnTo: s.ReturnTo}, nil

@@ -138,6 +138,16 @@ func TestARefreshTokenIsAskedForWhereNoneWorksAndOnceOnly(t *testing.T) {
 			t.Errorf("%+v", out)
 		}
 	})
+	t.Run("the stored one is narrower", func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.signedIn(ada, labels)
+		old := w.grant(ada).RefreshToken
+		w.change(ada, func(g *tokenstore.Grant) { g.Narrower = true })
+		w.signedIn(ada, labels) // nobody was signed in: only the answer shows whose grant it is
+		if g := w.grant(ada); g.Narrower || g.RefreshToken == old {
+			t.Error("no new refresh token was asked for")
+		}
+	})
 	t.Run("none comes with prompt=consent either", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.google.EditTokenResponse(func(body map[string]any) { delete(body, "refresh_token") })

@@ -124,7 +124,7 @@ func (f *Flow) askRefresh(ctx context.Context, g *tokenstore.Grant) (t *tokens, 
 	defer cancel()
 	for repeats := 0; ; repeats++ {
 		t, err = f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) {
-			return f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
+			return f.oauth("").TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
 		})
 		wait := 200*time.Millisecond<<repeats + rand.N(300*time.Millisecond)
 		if err == nil || !isHiccup(err) || repeats == maxRepeats || f.pause(ctx, wait) != nil {

@@ -80,9 +80,6 @@ func (w *world) advance(d time.Duration) {
 
 // roundTrip serves a request to Google without a network.
 func (w *world) roundTrip(r *http.Request) (res *http.Response, err error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
 	body := ""
 	if r.Body != nil {
 		b, _ := io.ReadAll(r.Body)
@@ -94,6 +91,9 @@ func (w *world) roundTrip(r *http.Request) (res *http.Response, err error) {
 			return res, err
 		}
 		body = form.Encode()
+	}
+	if err := r.Context().Err(); err != nil { // send may have taken its time
+		return nil, err
 	}
 	defer func() {
 		if recover() != nil {
