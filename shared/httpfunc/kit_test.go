@@ -66,12 +66,16 @@ func (k *kit) grant(email string, scopes ...string) (*tokenstore.Grant, *http.Co
 	if err := k.store.Put(k.t.Context(), g); err != nil {
 		k.t.Fatal(err)
 	}
-	s := session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock)
+	return g, k.cookieOf(session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock))
+}
+
+func (k *kit) cookieOf(s session.Session) *http.Cookie {
+	k.t.Helper()
 	w := httptest.NewRecorder()
 	if err := k.cookie.Write(w, s); err != nil {
 		k.t.Fatal(err)
 	}
-	return g, w.Result().Cookies()[0]
+	return w.Result().Cookies()[0]
 }
 
 // serve has the App answer a request to a function.
