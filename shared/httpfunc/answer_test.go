@@ -126,7 +126,7 @@ func TestShow(t *testing.T) {
 	t.Run("anybody a page of the App's own", func(t *testing.T) {
 		k.SetHome("All functions")
 		defer k.SetHome("")
-		shown := k.Show("", func(r *http.Request) (*View, error) {
+		page := k.Show("", func(r *http.Request) (*View, error) {
 			if r.URL.Path != "/" {
 				return nil, errNotFound
 			}
@@ -138,11 +138,11 @@ func TestShow(t *testing.T) {
 			says   string
 		}{"/": {"text/html", 200, "&#34;a&#34;: 1"}, "/?": {jsonType, 200, `{"a":1}`}, "/x": {"text/html", 404, `href="` + baseURL + `/">All functions`}} {
 			w := httptest.NewRecorder()
-			shown.ServeHTTP(w, request("GET", target, "", "Accept", tt.accept))
+			page.ServeHTTP(w, request("GET", target, "", "Accept", tt.accept))
 			want(t, w, tt.status, tt.says)
 		}
 		w := httptest.NewRecorder()
-		shown.ServeHTTP(w, request("POST", "/", ""))
+		page.ServeHTTP(w, request("POST", "/", ""))
 		want(t, w, http.StatusMethodNotAllowed)
 	})
 }

@@ -107,7 +107,7 @@ func forUser(f Function) *handler {
 func location(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 	t.Helper()
 	if w.Code != status {
-		t.Fatalf("%d, want %d: %s", w.Code, status, w.Body)
+		t.Fatalf("%d, want %d: %s", w.Code, status, shown(w))
 	}
 	return w.Header().Get("Location")
 }
@@ -116,13 +116,21 @@ func location(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 func want(t testing.TB, w *httptest.ResponseRecorder, status int, texts ...string) {
 	t.Helper()
 	if w.Code != status {
-		t.Errorf("%d, want %d: %s", w.Code, status, w.Body)
+		t.Errorf("%d, want %d: %s", w.Code, status, shown(w))
 	}
 	for _, text := range texts {
 		if !strings.Contains(w.Body.String(), text) {
-			t.Errorf("no %q in: %s", text, w.Body)
+			t.Errorf("no %q in: %s", text, shown(w))
 		}
 	}
+}
+
+// shown returns what an answer shows, without a page's head.
+func shown(w *httptest.ResponseRecorder) string {
+	if _, main, page := strings.Cut(w.Body.String(), "<main>"); page {
+		return main
+	}
+	return w.Body.String()
 }
 
 // logBuffer is a bytes.Buffer for several goroutines.

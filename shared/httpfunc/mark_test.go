@@ -60,7 +60,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 	_, adas := k.grant(ada, someScope)
 	_, graces := k.grant(grace, someScope)
 	with := func(c *http.Cookie) []string { return []string{"Cookie", c.Name + "=" + c.Value} }
-	shown := func(n *notes, c *http.Cookie) string {
+	shownTo := func(n *notes, c *http.Cookie) string {
 		return markOn(t, k.serve(n.handler, request("GET", "/notes", "", with(c)...)).Body.String())
 	}
 	form := func(mark string) string {
@@ -79,7 +79,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 
 	t.Run("and is done for them, with a page that can be loaded again", func(t *testing.T) {
 		n := newNotes()
-		status, _, location := post(n, adas, shown(n, adas))
+		status, _, location := post(n, adas, shownTo(n, adas))
 		if status != http.StatusSeeOther || location != baseURL+"/notes?made=a+%3Cb%3E+note" {
 			t.Errorf("%d %s", status, location)
 		}
@@ -87,7 +87,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 	})
 	t.Run("and not done for another account, until that one sends it", func(t *testing.T) {
 		n := newNotes()
-		mark := shown(n, adas)
+		mark := shownTo(n, adas)
 		for range 2 {
 			status, page, _ := post(n, graces, mark)
 			if status != http.StatusConflict || !strings.Contains(page, "This page was opened for "+ada) || !strings.Contains(page, "it is done for "+grace) ||
@@ -104,7 +104,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 	})
 	t.Run("and a session: one that began since is asked about once more", func(t *testing.T) {
 		n := newNotes()
-		mark := shown(n, adas)
+		mark := shownTo(n, adas)
 		g, err := k.store.Get(t.Context(), ada)
 		if err != nil {
 			t.Fatal(err)
@@ -125,7 +125,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 	})
 	t.Run("and stays theirs while consent is asked for, in any session of theirs", func(t *testing.T) {
 		n := newNotes()
-		mark := shown(n, adas)
+		mark := shownTo(n, adas)
 		w := k.serve(n.handler, request("POST", "/notes", form(mark))) // signed out meanwhile
 		want(t, w, http.StatusUnauthorized, "a &lt;b&gt; note", "adas-id")
 		again := markOn(t, w.Body.String())
@@ -149,7 +149,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 	})
 	t.Run("and a fault of what was typed shows it again", func(t *testing.T) {
 		n := newNotes()
-		w := k.serve(n.handler, request("POST", "/notes", url.Values{"form": {shown(n, adas)}, "id": {"adas-id"}}.Encode(), with(adas)...))
+		w := k.serve(n.handler, request("POST", "/notes", url.Values{"form": {shownTo(n, adas)}, "id": {"adas-id"}}.Encode(), with(adas)...))
 		want(t, w, http.StatusBadRequest, "Write something.", "adas-id", `role="alert"`)
 		markOn(t, w.Body.String())
 	})
@@ -179,12 +179,12 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 		n := newNotes()
 		script := append(with(adas), "Accept", jsonType)
 		want(t, k.serve(n.handler, request("POST", "/notes", "text=x", script...)), http.StatusOK, `"made"`)
-		want(t, k.serve(n.handler, request("POST", "/notes", form(shown(n, graces)), script...)), http.StatusConflict, `"error":"account_changed"`)
+		want(t, k.serve(n.handler, request("POST", "/notes", form(shownTo(n, graces)), script...)), http.StatusConflict, `"error":"account_changed"`)
 		done(t, n, ada+": x")
 	})
 	t.Run("and none is good for ever: it opens as long as its key does", func(t *testing.T) {
 		n := newNotes()
-		mark := shown(n, adas)
+		mark := shownTo(n, adas)
 		defer func(at time.Time) { k.clock = at }(k.clock)
 		k.clock = k.clock.Add(30 * time.Minute)
 		if status, _, _ := post(n, adas, mark); status != http.StatusSeeOther {
