@@ -93,3 +93,31 @@ func TestRequestsInFlight(t *testing.T) {
 	empty := &requests{idle: make(chan struct{})}
 	<-empty.close()
 }
+
+// One function that serves all of them does so under each path that the platform may leave.
+func TestTogether(t *testing.T) {
+	k := newKit(t)
+	for _, name := range []string{"one", "other"} {
+		register(Function{Name: name}, &handler{methods: []string{"GET"}, serve: func(x *exchange) error {
+			x.replyJSON(http.StatusOK, name+" "+x.r.URL.Path)
+			return nil
+		}})
+		defer delete(handlers, name)
+	}
+	h := k.together("app")
+	for path, want := range map[string]string{
+		"/one": "one /one", "/app/one": "one /one", "/other": "other /other", "/one/": "one /one/", "/app/other?x": "other /other",
+		"/": "", "/app": "", "/app/": "", "/application": "", "/app/app/one": "", "/one/other": "", "/favicon.ico": "",
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, request("GET", path, "", "Accept", jsonType))
+		if got := strings.Trim(w.Body.String(), "\"\n"); want != "" && (got != want || w.Code != 200) || want == "" && w.Code != 404 {
+			t.Errorf("%s: %d %s", path, w.Code, got)
+		}
+	}
+	w := httptest.NewRecorder()
+	k.Handler("one").ServeHTTP(w, request("GET", "/", ""))
+	if w.Code != 200 {
+		t.Errorf("by itself: %d", w.Code)
+	}
+}

@@ -69,6 +69,21 @@ func (k *kit) grant(email string, scopes ...string) (*tokenstore.Grant, *http.Co
 	return g, k.cookieOf(session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock))
 }
 
+// anew returns the cookie of one more session of somebody's.
+func (k *kit) anew(email string) *http.Cookie {
+	k.t.Helper()
+	g, err := k.store.Get(k.t.Context(), email)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	id := seal.NewID()
+	g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: k.clock})
+	if err := k.store.Put(k.t.Context(), g); err != nil {
+		k.t.Fatal(err)
+	}
+	return k.cookieOf(session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock))
+}
+
 func (k *kit) cookieOf(s session.Session) *http.Cookie {
 	k.t.Helper()
 	w := httptest.NewRecorder()

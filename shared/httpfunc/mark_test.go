@@ -7,10 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"functions.local/oauth/shared/seal"
-	"functions.local/oauth/shared/session"
-	"functions.local/oauth/shared/tokenstore"
 )
 
 // A notes function does what is posted, and remembers for whom.
@@ -105,16 +101,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 	t.Run("and a session: one that began since is asked about once more", func(t *testing.T) {
 		n := newNotes()
 		mark := shownTo(n, adas)
-		g, err := k.store.Get(t.Context(), ada)
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := seal.NewID()
-		g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: k.clock})
-		if err := k.store.Put(t.Context(), g); err != nil {
-			t.Fatal(err)
-		}
-		later := k.cookieOf(session.Session{Browser: "b"}.SignIn(ada, id, k.clock))
+		later := k.anew(ada)
 		status, page, _ := post(n, later, mark)
 		if status != http.StatusConflict || !strings.Contains(page, "You signed in anew after this page was opened") || !strings.Contains(page, "adas-id") {
 			t.Errorf("%d: %s", status, page)
@@ -133,7 +120,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 			t.Errorf("done for whoever signed in: %d", status)
 		}
 		done(t, n)
-		if status, _, _ := post(n, adas, again); status != http.StatusSeeOther {
+		if status, _, _ := post(n, k.anew(ada), again); status != http.StatusSeeOther {
 			t.Errorf("%d", status)
 		}
 		done(t, n, ada+": a <b> note")
