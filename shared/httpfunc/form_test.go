@@ -425,7 +425,7 @@ func TestWorstBodiesAreBounded(t *testing.T) {
 					if body.n > 4*most {
 						t.Errorf("%d bytes were read, where %d may come", body.n, most)
 					}
-					if took := int64(after.TotalAlloc - before.TotalAlloc); took > 24*most+1<<20 {
+					if took := int64(after.TotalAlloc - before.TotalAlloc); took > 32*most+4<<20 {
 						t.Errorf("%d bytes were allocated, where %d may come", took, most)
 					}
 				}
