@@ -80,6 +80,8 @@ const retryAfter = 5 * time.Second
 var (
 	startAgain = problem{status: 400, code: "invalid_state", title: "Please start again",
 		text: "This sign-in was begun in another browser, was finished before, or took too long. Nothing was changed."}
+	noCookie = problem{status: 400, code: "invalid_state", title: "Please allow cookies",
+		text: "This sign-in cannot be finished, because your browser keeps no cookie of this site. Allow cookies for it, or use another browser, and start again. Nothing was changed."}
 	badCode = problem{status: 400, code: "invalid_code", title: "Please start again",
 		text: "Google does not know this sign-in, or it was finished before. Nothing was changed."}
 	tryLater = problem{status: 503, code: "unavailable", title: "Please try again in a moment", retryAfter: retryAfter,
@@ -103,6 +105,7 @@ var problems = []struct {
 	problem problem
 }{
 	{oauthflow.ErrCallback, startAgain},
+	{oauthflow.ErrNoCookie, noCookie},
 	{oauthflow.ErrState, startAgain},
 	{oauthflow.ErrInvalidGrant, badCode},
 	{oauthflow.ErrBearer, invalidToken},
