@@ -24,7 +24,7 @@ func TestAccount(t *testing.T) {
 
 	t.Run("says who is signed in, what was granted and for what, and where", func(t *testing.T) {
 		w, first, _ := signedInTwice(t)
-		expect(t, first.get("/account"), http.StatusOK, ada, "see and edit your Gmail labels", "listlabels", "This browser", "Another browser")
+		expect(t, first.get("/account"), http.StatusOK, ada, "see and edit your Gmail labels", "List my labels", "This browser", "Another browser")
 		a := first.getJSON("/account")
 		expect(t, a, http.StatusOK)
 		if got := a.member(t, "status"); got != "active" {

@@ -84,7 +84,7 @@ func TestCreateEvent(t *testing.T) {
 		w, b, page := consented(t)
 		form := tea(t, page)
 		for range 2 {
-			expect(t, b.post("/createevent", form), http.StatusOK, "<strong>Tea</strong>", `target="_blank"`, "https://www.google.com/calendar/event?eid=")
+			expect(t, b.post("/createevent", form), http.StatusOK, "<bdi>Tea</bdi>", `target="_blank"`, "https://www.google.com/calendar/event?authuser=ada%40example.com")
 		}
 		events := w.fake.Events(ada)
 		if len(events) != 1 || events[0].ID != form.Get("id") || events[0].Attendees[0] != grace {
@@ -94,7 +94,7 @@ func TestCreateEvent(t *testing.T) {
 	t.Run("makes one event when Google's answer is lost", func(t *testing.T) {
 		w, b, page := consented(t)
 		w.fake.Fail("/calendar/", 1, fakegoogle.Failure{Drop: true})
-		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, "<strong>Tea</strong>")
+		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, "<bdi>Tea</bdi>")
 		if n := len(w.fake.Events(ada)); n != 1 {
 			t.Errorf("%d events", n)
 		}
@@ -102,7 +102,7 @@ func TestCreateEvent(t *testing.T) {
 	t.Run("makes one event when the access token has gone", func(t *testing.T) {
 		w, b, page := consented(t)
 		w.fake.ExpireAccessTokens()
-		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, "<strong>Tea</strong>")
+		expect(t, b.post("/createevent", tea(t, page)), http.StatusOK, "<bdi>Tea</bdi>")
 		if n := len(w.fake.Events(ada)); n != 1 {
 			t.Errorf("%d events", n)
 		}
@@ -115,7 +115,7 @@ func TestCreateEvent(t *testing.T) {
 		expect(t, page, http.StatusUnauthorized, `href="`+w.url+`/createevent" target="_blank"`)
 		expectFields(t, page, form)
 		expect(t, b.visit("/createevent", ada), http.StatusOK, "<form")
-		expect(t, b.post("/createevent", form), http.StatusOK, "<strong>Tea</strong>")
+		expect(t, b.post("/createevent", form), http.StatusOK, "<bdi>Tea</bdi>")
 	})
 	t.Run("keeps the fields and names what is to be mended", func(t *testing.T) {
 		w, b, page := consented(t)
@@ -179,7 +179,7 @@ func TestCreateEventAsJSON(t *testing.T) {
 		a, made := b.postJSON("/createevent", body), map[string]string{}
 		expect(t, a, http.StatusOK)
 		unmarshal(t, a, &made)
-		if made["id"] != fresh["id"] || made["title"] != "Tea" || !strings.HasPrefix(made["link"], "https://www.google.com/calendar/event?eid=") {
+		if made["id"] != fresh["id"] || made["title"] != "Tea" || !strings.HasPrefix(made["link"], "https://www.google.com/calendar/event?authuser=ada%40example.com") {
 			t.Errorf("%v", made)
 		}
 	}

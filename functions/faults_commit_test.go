@@ -17,7 +17,7 @@ import (
 // Firestore each time: first that to the first call, then that to the second, and so on.
 func TestFaultCommitSentTwiceEndsInTheSameState(t *testing.T) {
 	const (
-		replies = 19 // of Firestore, in the whole story
+		replies = 27 // of Firestore, in the whole story
 		atATime = 4
 	)
 	atOnce(atATime, func(first int) {

@@ -39,6 +39,7 @@ func storePaths(w *world, b *browser) map[string]*http.Request {
 			"dailyevent":  {"enabled": {"true"}},
 			"account":     {"action": {"sign_out_everywhere"}},
 		} {
+			b.at(w.process).mark("/" + path)
 			all[kind+" POST "+path] = formRequest(b, "/"+path, kind == "JSON", fields)
 		}
 	}

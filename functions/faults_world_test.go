@@ -203,6 +203,10 @@ func formRequest(b *browser, path string, json bool, fields url.Values) *http.Re
 	if json {
 		accept = "application/json"
 	}
+	fields = maps.Clone(fields)
+	if accept == "text/html" {
+		fields.Set("form", b.mark(path))
+	}
 	return b.request("POST", path, strings.NewReader(fields.Encode()), "Accept", accept,
 		"Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin")
 }

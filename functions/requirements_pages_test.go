@@ -20,7 +20,9 @@ func TestEveryResponseHasTheProtectingHeaders(t *testing.T) {
 	for _, base := range []string{"", "https://functions.example"} {
 		t.Run("BASE_URL "+base, func(t *testing.T) {
 			w := newWorld(t, tokenstore.NewMemory(), map[string]string{"BASE_URL": base})
-			begun := w.serve(httptest.NewRequest("GET", "/listlabels", nil))
+			navigation := httptest.NewRequest("GET", "/listlabels", nil)
+			navigation.Header.Set("Accept", "text/html")
+			begun := w.serve(navigation)
 			ask := func(method, target, body string, headers ...string) *answer {
 				r := httptest.NewRequest(method, target, strings.NewReader(body))
 				for i := 0; i < len(headers); i += 2 {
@@ -51,7 +53,7 @@ func TestEveryResponseHasTheProtectingHeaders(t *testing.T) {
 				"bad state":     {400, "GET", "/oauth2callback?state=x&code=y", "", nil},
 				"bad body":      {400, "POST", "/account", "%zz", []string{"Cookie", cookie, "Content-Type", "application/x-www-form-urlencoded"}},
 				"cross-origin":  {403, "POST", "/account", "", []string{"Sec-Fetch-Site", "cross-site"}},
-				"run":           {403, "POST", "/dailyevent", "", []string{"Authorization", "Bearer x"}},
+				"run":           {401, "POST", "/dailyevent", "", []string{"Authorization", "Bearer x"}},
 				"other method":  {405, "DELETE", "/listlabels", "", nil},
 				"OPTIONS":       {405, "OPTIONS", "/oauth2callback", "", nil},
 				"popup too big": {413, "POST", "/oauth2callback", strings.Repeat("x", 20<<10), []string{"Content-Type", "application/json", "X-Requested-With", "x"}},

@@ -62,7 +62,7 @@ func TestPopupPostTakesItsRedirectURIFromConfigurationAlone(t *testing.T) {
 	}
 	redirected := queryOf(t, w.browser().callback("/listlabels", fakegoogle.Decision{User: ada})).Get("code")
 	// A code of the redirect flow is good for its own redirect URI alone, whatever the body says.
-	expect(t, post(`{"code":"`+redirected+`","redirect_uri":"`+w.url+`/oauth2callback"}`, headers...), http.StatusInternalServerError)
+	expect(t, post(`{"code":"`+redirected+`","redirect_uri":"`+w.url+`/oauth2callback"}`, headers...), http.StatusBadRequest)
 	expect(t, post(`{"code":"`+code+`","redirect_uri":"https://evil.example/"}`, headers...), http.StatusOK, ada)
 }
 

@@ -57,9 +57,9 @@ func TestMistakes(t *testing.T) {
 		"a PORT that is none":          {env: []string{"PORT=http-alt!"}, want: []string{"http-alt!"}},
 		"no client secret file":        {args: []string{"-client-secret", filepath.Join(dir, "none.json")}, want: []string{"-client-secret", "none.json"}},
 		"a client secret file of another kind": {args: []string{"-client-secret", file("go.mod", "module m")},
-			want: []string{"OAUTH_CLIENT_JSON", "not JSON"}},
+			want: []string{"-client-secret", "go.mod", "not JSON"}},
 		"a client secret of a desktop app": {args: []string{"-client-secret", file("desktop.json", `{"installed":{"client_id":"x","client_secret":"canary-secret"}}`)},
-			want: []string{"OAUTH_CLIENT_JSON", "Web application"}},
+			want: []string{"-client-secret", "desktop.json", "Web application"}},
 		"-project without a keyset": {env: []string{"TOKEN_STORE=memory"}, args: []string{"-project", "p"}, want: []string{"TOKEN_KEYSET", "go run ./deploy/keyset new"}},
 		"-project without credentials": {env: []string{"TOKEN_KEYSET=" + keyset(t), "HOME=" + dir, "GOOGLE_APPLICATION_CREDENTIALS=" + filepath.Join(dir, "none.json")},
 			args: []string{"-project", "p"}, want: []string{"no credentials for Firestore", "gcloud auth application-default login", "none.json"}},
@@ -103,7 +103,7 @@ func TestEndsAtASignal(t *testing.T) {
 
 // What a developer's shell may hold does not make the runner something else.
 func TestEnvironmentOfTheShell(t *testing.T) {
-	r := start(t, []string{"K_SERVICE=x", "FUNCTION_TARGET=account", "PORT=1", "GOOGLE_CLOUD_PROJECT=production"})
+	r := start(t, []string{"K_SERVICE=x", "PORT=1", "GOOGLE_CLOUD_PROJECT=production"})
 	for _, want := range []string{"Grants  in memory", "Google  the stand-in", "Open    http://localhost:"} {
 		if !strings.Contains(r.out.String(), want) {
 			t.Errorf("no %q in %s", want, r.out)

@@ -63,7 +63,8 @@ type runner struct {
 	cmd *exec.Cmd
 	out *output // all that it wrote
 
-	google *fakegoogle.Server // where the test has it
+	google   *fakegoogle.Server // where the test has it
+	frontEnd string             // URL of the front end's page, likewise
 }
 
 // command prepares the runner with the environment variables given, and none else that it knows.
@@ -198,7 +199,7 @@ func (r *runner) expect(status int, texts ...string) func(int, http.Header, stri
 	return func(got int, _ http.Header, body string) {
 		r.t.Helper()
 		if got != status {
-			r.t.Fatalf("status %d, want %d: %s", got, status, body)
+			r.t.Fatalf("status %d, want %d: %s\n%s", got, status, body, r.out)
 		}
 		for _, text := range texts {
 			if !strings.Contains(html.UnescapeString(body), text) {

@@ -39,6 +39,12 @@ func (b *tab) press(text string) {
 	b.goes(chromedp.Click(named(text), chromedp.BySearch, chromedp.NodeVisible))
 }
 
+// click clicks the link or button that contains the text, on a page that stays or a window that closes.
+func (b *tab) click(text string) {
+	b.t.Helper()
+	b.do(chromedp.Click(named(text), chromedp.BySearch, chromedp.NodeVisible))
+}
+
 // pressForTab clicks what opens a new tab or window, and returns that.
 func (b *tab) pressForTab(text string) *tab {
 	b.t.Helper()
@@ -134,7 +140,8 @@ func (b *tab) isAt(path string) {
 // forget deletes the runner's cookie, as a browser does that was told to.
 func (b *tab) forget() {
 	b.t.Helper()
-	b.do(network.DeleteCookies("session").WithURL(b.url))
+	_, port, _ := strings.Cut(strings.TrimPrefix(b.url, "http://"), ":")
+	b.do(network.DeleteCookies("session_" + port).WithURL(b.url))
 }
 
 // close closes the tab, as its user does.

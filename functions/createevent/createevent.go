@@ -43,7 +43,7 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 	if id := c.Form.Get("made"); id != "" {
 		return show(c, id)
 	}
-	fields := httpfunc.Fields{Values: url.Values{"id": {newID()}, "time_zone": {"UTC"}}}
+	fields := httpfunc.Fields{Values: url.Values{"id": {newID()}}}
 	for _, name := range []string{"title", "start", "end", "time_zone", "guests"} {
 		if given, ok := c.Form.Values[name]; ok {
 			fields.Values[name] = given

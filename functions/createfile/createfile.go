@@ -48,13 +48,23 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 		return nil, err
 	}
 	if id := c.Form.Get("made"); id != "" {
-		return show(get(c, files, id))
+		made, err := get(c, files, id)
+		if httpfunc.IsStatus(err, http.StatusNotFound) {
+			return nil, httpfunc.Invalid("This file was created before, and deleted since. Open the form anew to create another.")
+		}
+		return show(made, err)
 	}
 	id, err := newID(c, files)
 	if err != nil {
 		return nil, err
 	}
-	return formPage.View(httpfunc.Fields{Values: url.Values{"id": {id}, "name": {c.Form.Get("name")}, "content": {c.Form.Get("content")}}}), nil
+	fields := httpfunc.Fields{Values: url.Values{"id": {id}}}
+	for _, name := range []string{"name", "content"} {
+		if given, ok := c.Form.Values[name]; ok {
+			fields.Values[name] = given
+		}
+	}
+	return formPage.View(fields), nil
 }
 
 // file is what was created.

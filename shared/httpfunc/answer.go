@@ -184,6 +184,12 @@ func (x *exchange) replyProblem(p problem) {
 			x.replyPage(p.status, again, &pageData{Alert: &alert{Text: p.text, ConsentURL: p.consentURL, Request: id}, mark: p.mark})
 			return
 		}
+		if x.f.Form != nil {
+			p.text += keptByBrowser
+		}
+		if p.consentURL != "" {
+			p.next = &link{p.consentURL, "Give permission"}
+		}
 	}
 	if p.next == nil {
 		p.next = x.tryAgain()
@@ -303,4 +309,3 @@ func isJSON(r *http.Request) bool {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && mediaType == "application/json"
 }
-

@@ -180,26 +180,22 @@ func titleOf(status int) string {
 // consentProblem answers what cannot be sent to Google: a form, which keeps its fields and offers the way
 // there, and a program.
 func (x *exchange) consentProblem(e *oauthflow.ConsentError) problem {
-	reason := consentReason(x.grant, e.Reason)
-	missing := e.Missing
-	if missing == nil {
-		missing = []string{}
+	reason, missing := consentReason(x.grant, e.Reason), append([]string{}, e.Missing...)
+	if x.f.Name == callbackName {
+		reason, missing = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url.", x.config.Scopes
+	}
+	if x.bearer != nil && x.grant == nil {
+		reason = "No Google account is connected yet."
 	}
 	p := problem{status: http.StatusUnauthorized, code: "consent_required", title: "Permission needed", text: reason, missing: &missing, reason: reason}
 	if e.Renew {
 		p.prompt = "consent"
 	}
 	var err error
-	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew}); err != nil {
+	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew, SelectAccount: x.replaces()}); err != nil {
 		return x.problemOf(err)
 	}
-	// Whoever comes back from Google is in a new session: the form is good in any of this account's.
-	shown := x.newMark()
-	if x.form != nil && x.grant == nil {
-		shown, _ = x.openMark(x.form.mark)
-	}
-	shown.Session = ""
-	p.mark = &shown
+	p.mark = x.markAgain()
 	return p
 }
 
@@ -219,7 +215,7 @@ func (x *exchange) changedProblem(e *accountChangedError) problem {
 	p := problem{status: http.StatusConflict, code: "account_changed", title: "Please check the account", next: &link{x.URL(x.f.Name), "Open the form anew"}}
 	now := cmp.Or(x.grant.Email, "the account that is signed in now")
 	switch {
-	case e.shown.Owner == x.grant.Owner, e.shown.Owner == "":
+	case e.shown.Owner == x.grant.Owner:
 		p.text = fmt.Sprintf("You signed in anew after this page was opened, so nothing was done yet. Sent again, it is done for %s.", now)
 	default:
 		p.text = fmt.Sprintf("This page was opened for %s, so nothing was done. Sent again, it is done for %s.", cmp.Or(e.shown.Email, "another account"), now)

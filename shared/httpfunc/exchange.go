@@ -22,11 +22,13 @@ type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	id    string // random; the log and the error page both show it
-	log   *slog.Logger
-	json  bool // the answer is for a program
-	form  *Form
-	again string // the path at which a request that failed can go on
+	id   string // random; the log and the error page both show it
+	log  *slog.Logger
+	json bool // the answer is for a program
+	form *Form
+	// tooLong says that a stranger sent more than is read of strangers: nothing of it is shown again.
+	tooLong bool
+	again   string // the path at which a request that failed can go on
 
 	session   session.Session   // a browser's
 	newCookie bool              // the next flow's answer has to set the cookie: there is none, or its session is over
@@ -51,13 +53,16 @@ const (
 func (a *App) handle(h *handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), a.config.Secure())
+		if a.cors(h, w, r) {
+			return
+		}
 		if !inFlight.enter() {
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "This instance is shutting down. Please try again.", http.StatusServiceUnavailable)
 			return
 		}
 		defer inFlight.leave()
-		x := &exchange{App: a, f: h, w: w, r: r, id: seal.NewID(), json: wantsJSON(r), again: h.Name}
+		x := &exchange{App: a, f: h, w: w, r: r, id: seal.NewID(), json: wantsJSON(r) || h.scripts && r.Method == http.MethodPost, again: h.Name}
 		x.log = a.requestLog(h.Name, x.id, r.Header)
 		defer func() {
 			if v := recover(); v != nil {
@@ -84,10 +89,10 @@ func (x *exchange) run() error {
 	defer cancel()
 	x.r = x.r.WithContext(ctx)
 	read := x.read() // also where nobody can be signed in: what was typed is to be shown again
-	switch {
-	case visited != nil:
+	if visited != nil {
 		return visited
-	case read != nil:
+	}
+	if read != nil && !x.tooLong {
 		return read
 	}
 	return x.f.serve(x)

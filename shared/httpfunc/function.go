@@ -117,8 +117,8 @@ func SignIn() {
 // Callback registers oauth2callback, to which Google sends the browser back, and to which front ends
 // post an authorization code.
 func Callback() {
-	register(Function{Name: callbackName, Title: "Come back from Google", Text: 16 << 10},
-		&handler{serve: (*exchange).serveCallback, methods: []string{http.MethodGet, http.MethodPost}})
+	register(Function{Name: callbackName, Title: "Come back from Google"},
+		&handler{serve: (*exchange).serveCallback, methods: []string{http.MethodGet, http.MethodPost}, maxBody: 16 << 10, scripts: true})
 }
 
 // Account registers account, the page on which users see what is kept of them, and end it.

@@ -27,6 +27,8 @@ type handler struct {
 	methods []string
 	serve   func(*exchange) error
 	again   func(*exchange) *View // the page whose form was posted; nil where there is none
+	maxBody int64                 // bytes, where it is not the text that decides
+	scripts bool                  // what is posted comes from scripts, and is answered as to them
 }
 
 var (

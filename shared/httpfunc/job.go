@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"functions.local/oauth/shared/oauthflow"
@@ -29,6 +30,8 @@ func (x *exchange) serveJob() error {
 		return x.runJob()
 	case x.r.Method == http.MethodPost:
 		return x.switchJob()
+	case x.grant != nil && x.form.Get("enabled") == "false" && !x.grant.HasJob(x.f.Name):
+		return x.showSignedIn(x.switchPage()) // it was just turned off, which needs no consent
 	}
 	if err := x.authorized(x.f.Scopes); err != nil {
 		return err
@@ -72,7 +75,7 @@ func (x *exchange) switchJob() error {
 	}
 	x.grant = g
 	x.audit(x.r.Context(), "job switched", g.Owner, "job", x.f.Name, "on", on)
-	return x.showSignedIn(x.switchPage())
+	return x.showSignedIn(x.switchPage().At("enabled", strconv.FormatBool(on)))
 }
 
 // visitBearer finds out whom a bearer token names.

@@ -23,20 +23,28 @@ const (
 // it was shown to.
 func (x *exchange) checkMark() error {
 	switch {
-	case x.bearer != nil, x.json && x.form.mark == "":
+	case x.r.Method != http.MethodPost, x.bearer != nil, x.json && x.form.mark == "":
 		return nil // a script says what it does, and is of our own origin
 	case x.form.mark == "":
 		return &Error{Status: http.StatusBadRequest, Code: "form_not_ours",
 			Message: "This form does not say whom it was shown to, so nothing was done. Whoever made the page has to write {{.Form}} in place of its <form> tag."}
 	}
-	shown, ok := x.openMark(x.form.mark)
-	switch {
-	case !ok:
-		return &accountChangedError{}
-	case shown.Owner == "", shown.Owner == x.grant.Owner && (shown.Session == "" || shown.Session == seal.HashID(x.session.ID)):
+	shown := x.openMark(x.form.mark)
+	if shown.Owner == "" || shown.Owner == x.grant.Owner && (shown.Session == "" || shown.Session == seal.HashID(x.session.ID)) {
 		return nil
 	}
 	return &accountChangedError{shown}
+}
+
+// markAgain returns the mark of a form that is shown once more because consent is needed first. Whoever
+// comes back from Google is in a new session, so it is good in any session of its account.
+func (x *exchange) markAgain() *mark {
+	m := x.newMark()
+	if x.form != nil && x.form.mark != "" {
+		m = x.openMark(x.form.mark)
+	}
+	m.Session = ""
+	return &m
 }
 
 // An accountChangedError means that a form was shown to another account, or in an earlier session.
@@ -60,7 +68,11 @@ func (x *exchange) sealMark(m mark) (string, error) {
 	return x.config.Keyset.SealString(markPurpose, "", b)
 }
 
-func (x *exchange) openMark(sealed string) (m mark, ok bool) {
+// openMark returns a mark of nobody's where it does not open.
+func (x *exchange) openMark(sealed string) (m mark) {
 	b, err := x.config.Keyset.OpenString(markPurpose, "", sealed)
-	return m, err == nil && json.Unmarshal(b, &m) == nil
+	if err != nil || json.Unmarshal(b, &m) != nil {
+		return mark{Owner: "unknown"}
+	}
+	return m
 }

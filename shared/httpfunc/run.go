@@ -278,7 +278,7 @@ func (rn *run) turn(ctx context.Context, g *tokenstore.Grant) (err error) {
 	if err != nil {
 		return err
 	}
-	call := rn.call(access, rn.r.WithContext(ctx))
-	call.Form, call.Slot = rn.form, rn.slot
+	call := rn.call(rn.r.WithContext(ctx), access)
+	call.Slot = rn.slot
 	return rn.f.EachUser(call)
 }

@@ -149,7 +149,6 @@ type connected struct {
 // page that called it posts the code as JSON {"code": …}, with the header X-Requested-With, which no
 // other site can send [Google: using the code model].
 func (x *exchange) finishPopup() error {
-	x.json = true // a script asks, whatever it says
 	switch {
 	case x.r.Header.Get("X-Requested-With") == "":
 		return &Error{Status: http.StatusForbidden, Code: "header_required", Message: "The header X-Requested-With: XmlHttpRequest is missing."}

@@ -19,7 +19,7 @@ func (x *exchange) serveUser() error {
 	if x.r.Method == http.MethodPost {
 		do = x.f.Post
 	}
-	view, err := do(x.call(x.access, x.r))
+	view, err := do(x.call(x.r, x.access))
 	if err != nil {
 		return x.lacksScope(err)
 	}
@@ -29,25 +29,21 @@ func (x *exchange) serveUser() error {
 // authorized sees to it that somebody is signed in who has granted what scopes name, and that a form
 // was shown to them. Otherwise its errors are a *oauthflow.ConsentError or an *accountChangedError.
 func (x *exchange) authorized(scopes Scopes) (err error) {
-	if x.grant != nil && x.r.Method == http.MethodPost {
-		if err := x.checkMark(); err != nil {
-			return err
-		}
-	}
 	if x.access, err = x.flow.Authorize(x.r.Context(), x.grant, scopes); err != nil {
 		return err
 	}
 	x.grant = x.access.Grant()
-	return nil
+	return x.checkMark()
 }
 
 // call returns the call of a function for the user of access.
-func (a *App) call(access *oauthflow.Access, r *http.Request) *Call {
+func (x *exchange) call(r *http.Request, access *oauthflow.Access) *Call {
 	g := access.Grant()
 	return &Call{
 		Request: r,
-		Client:  userclient.New(a.base, access.Token, a.now),
+		Client:  userclient.New(x.base, access.Token, x.now),
 		User:    User{ID: g.Owner, Google: g.Account(), Email: g.Email},
+		Form:    x.form,
 	}
 }
 
@@ -70,11 +66,17 @@ func (x *exchange) lacksScope(err error) error {
 
 // postedForm returns the page of the form that was posted, over what was posted.
 func (x *exchange) postedForm() *View {
-	if x.f.Form == nil || x.form == nil {
+	if x.f.Form == nil || x.form == nil || x.tooLong || x.form.size() > maxShown {
 		return nil
 	}
 	return x.f.Form.View(x.form.Fields)
 }
+
+// maxShown bounds what a form shows again, in bytes of HTML. Escaping makes up to five of one.
+const maxShown = 512 << 10
+
+// keptByBrowser is said where a form cannot be shown again.
+const keptByBrowser = " What you entered is too long to be shown again: your browser's Back button has it."
 
 // consentReason says in words why g cannot be used. g may be nil.
 func consentReason(g *tokenstore.Grant, reason tokenstore.Reason) string {

@@ -17,7 +17,7 @@ func (f *Flow) recordApart(ctx context.Context, owner string, a *answer, also fu
 	if !f.isAllowed(a.who.domain) {
 		return nil, f.refuseDomain(ctx, owner, a)
 	}
-	g, err := tokenstore.Update(ctx, f.Store, owner, func(g *tokenstore.Grant) error {
+	g, err := tokenstore.Update(ctx, f.config.Store, owner, func(g *tokenstore.Grant) error {
 		switch {
 		case !f.usable(g):
 			return errNoGrant
@@ -36,13 +36,13 @@ func (f *Flow) recordApart(ctx context.Context, owner string, a *answer, also fu
 	if err != nil {
 		return nil, err
 	}
-	f.Audit(ctx, "permission given apart", owner, "scopes", a.scopes)
+	f.config.Audit(ctx, "permission given apart", owner, "scopes", a.scopes)
 	return g, nil
 }
 
 // onlyApart returns those of scopes that are kept apart.
 func (f *Flow) onlyApart(scopes []string) []string {
-	return without(scopes, without(scopes, f.Apart...)...)
+	return without(scopes, without(scopes, f.config.Apart...)...)
 }
 
 // signInApart is signIn for a permission that is kept apart. Whoever has no usable grant signs in first; the page
@@ -68,7 +68,7 @@ func (f *Flow) signInApart(ctx context.Context, s *state, a *answer, b Browser) 
 // exactly goes back to Google for a token that covers what s asks for and the grant holds, and nothing that is kept
 // apart. Nothing of the answer is stored.
 func (f *Flow) exactly(ctx context.Context, s *state, a *answer) (*Outcome, error) {
-	g, err := f.Store.Get(ctx, a.who.subject)
+	g, err := f.config.Store.Get(ctx, a.who.subject)
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		g, err = &tokenstore.Grant{}, nil
 	}

@@ -103,12 +103,12 @@ func (f *Flow) unusable(g *tokenstore.Grant) *ConsentError {
 
 // isApart reports whether need is a permission that is kept apart.
 func (f *Flow) isApart(need Scopes) bool {
-	return slices.ContainsFunc(need, func(anyOf []string) bool { return slices.Contains(f.Apart, anyOf[0]) })
+	return slices.ContainsFunc(need, func(anyOf []string) bool { return slices.Contains(f.config.Apart, anyOf[0]) })
 }
 
 // apartScopes returns what the grant's token of the permission that is kept apart is good for now.
 func (f *Flow) apartScopes(g *tokenstore.Grant) []string {
-	if !f.Now().Add(early).Before(g.Apart.Expiry) {
+	if !f.config.Now().Add(early).Before(g.Apart.Expiry) {
 		return nil
 	}
 	return g.Apart.Scopes

@@ -36,12 +36,12 @@ func (f *Flow) VerifyBearer(ctx context.Context, raw, serviceAudience string) (*
 	if isGoogle(issuer) {
 		issuer, keys = Issuer, f.keys
 	}
-	isService := issuer == Issuer && serviceAudience != "" && slices.Contains(claimed.Audience, serviceAudience)
-	audience := f.AuthAudience
+	isService := issuer == Issuer && slices.Contains(claimed.Audience, serviceAudience)
+	audience := f.config.AuthAudience
 	if isService {
 		audience = serviceAudience
-	} else if f.AuthIssuer == "" || issuer != f.AuthIssuer || !slices.Contains(claimed.Audience, audience) {
-		return refuse(errors.New("of another issuer or for another audience"))
+	} else if f.config.AuthIssuer == "" || issuer != f.config.AuthIssuer {
+		return refuse(errors.New("of another issuer"))
 	}
 	token, err := f.verifyJWT(ctx, raw, keys, audience)
 	if err == nil {
@@ -68,10 +68,10 @@ func (f *Flow) VerifyBearer(ctx context.Context, raw, serviceAudience string) (*
 		return refuse(errors.New("no verified email address of a service account"))
 	case isService:
 		return &Bearer{Service: claims.Email}, nil
-	case issuer == Issuer && audience == f.ClientID:
+	case issuer == Issuer && audience == f.config.ClientID:
 		return &Bearer{Owner: sub, Google: sub, Email: claims.Email}, nil
 	}
-	return &Bearer{Owner: appOwner(f.AuthIssuer, sub), Email: claims.Email}, nil
+	return &Bearer{Owner: appOwner(f.config.AuthIssuer, sub), Email: claims.Email}, nil
 }
 
 // isGoogle reports whether an issuer is Google in one of its two forms [Google: OpenID Connect].

@@ -44,12 +44,14 @@ func TestBearer(t *testing.T) {
 			want: Bearer{Owner: "1001", Google: "1001", Email: "ada@example.com"}},
 		"a user of Google for another client": {issuer: Issuer, audience: "client-2", token: google.token(t, googleClaims(), "aud", "client-2"),
 			want: Bearer{Owner: appOwner(Issuer, "1001"), Email: "ada@example.com"}},
+		"a user of the app, whose audience is our client": {issuer: appIssuer, audience: "client-1", token: app.token(t, userClaims(), "aud", "client-1"),
+			want: Bearer{Owner: appOwner(appIssuer, "user-1"), Email: "user@example.com"}},
 		"a service account": {token: google.token(t, serviceClaims()), service: job, want: Bearer{Service: "scheduler@project.iam.gserviceaccount.com"}},
 	} {
 		t.Run("accepts "+name, func(t *testing.T) {
 			f, _ := newIssuers(t)
 			if c.issuer != "" {
-				f.AuthIssuer, f.AuthAudience = c.issuer, c.audience
+				f.config.AuthIssuer, f.config.AuthAudience = c.issuer, c.audience
 			}
 			if who, err := f.VerifyBearer(t.Context(), c.token, c.service); err != nil || *who != c.want {
 				t.Errorf("%+v, %v, want %+v", who, err, c.want)
@@ -82,6 +84,8 @@ func TestBearer(t *testing.T) {
 		"a subject of 256 characters":             {app.token(t, userClaims(), "sub", strings.Repeat("s", 256)), ""},
 		"a subject that is a number":              {app.token(t, userClaims(), "sub", 1), ""},
 		"a user of Google's":                      {google.token(t, googleClaims()), ""},
+		"Google's for the app's audience":         {google.token(t, googleClaims(), "aud", "project-1"), ""},
+		"a service account for nothing":           {google.token(t, serviceClaims(), "aud", ""), ""},
 		"a service account where there is no job": {google.token(t, serviceClaims()), ""},
 		"a service account at another job":        {google.token(t, serviceClaims()), job + "2"},
 		"a service account for two":               {google.token(t, serviceClaims(), "aud", []string{job, "x"}), job},
@@ -98,14 +102,15 @@ func TestBearer(t *testing.T) {
 	}
 
 	for name, configure := range map[string]func(f *Flow){
-		"without an issuer":   func(f *Flow) { f.AuthIssuer, f.AuthAudience = "", "" },
-		"without an audience": func(f *Flow) { f.AuthAudience = "" },
+		"without an issuer, for an audience": func(f *Flow) { f.config.AuthIssuer, f.appKeys.issuer = "", "" },
+		"without an issuer":                  func(f *Flow) { f.config.AuthIssuer, f.appKeys.issuer, f.config.AuthAudience = "", "", "" },
+		"without an audience":                func(f *Flow) { f.config.AuthAudience = "" },
 	} {
 		t.Run(name+" no user is accepted", func(t *testing.T) {
 			f, w := newIssuers(t)
 			configure(f)
 			for _, token := range []string{app.token(t, userClaims()), app.token(t, userClaims(), "aud", ""), app.token(t, userClaims(), "iss", ""),
-				app.token(t, userClaims(), "iss", "", "aud", ""), google.token(t, googleClaims())} {
+				app.token(t, userClaims(), "iss", "", "aud", ""), app.token(t, userClaims(), "iss", nil), google.token(t, googleClaims())} {
 				if who, err := f.VerifyBearer(t.Context(), token, ""); !errors.Is(err, ErrBearer) {
 					t.Errorf("%+v, %v", who, err)
 				}

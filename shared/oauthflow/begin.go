@@ -35,7 +35,7 @@ func (f *Flow) Begin(r Request) (string, error) {
 		s.Browser = seal.HashID(r.Browser)
 	}
 	if !r.IdentityOnly {
-		s.Scopes = without(r.Scopes, f.Apart...)
+		s.Scopes = without(r.Scopes, f.config.Apart...)
 	}
 	g, hint := r.Grant, ""
 	if r.SelectAccount {
@@ -49,11 +49,11 @@ func (f *Flow) Begin(r Request) (string, error) {
 		s.Apart, s.Scopes = true, r.Scopes
 	case g != nil:
 		s.Consent = r.Renew || g.Narrower
-		if len(g.Apart.Scopes) > 0 || r.Renew && len(f.Apart) > 0 {
+		if len(g.Apart.Scopes) > 0 || r.Renew && len(f.config.Apart) > 0 {
 			s.exact(g)
 		}
 	default:
-		s.Consent, s.Exact = r.Renew, r.Renew && len(f.Apart) > 0
+		s.Consent, s.Exact = r.Renew, r.Renew && len(f.config.Apart) > 0
 	}
 	return f.consentURL(s, hint)
 }
@@ -81,8 +81,8 @@ func isApp(owner string) bool { return strings.HasPrefix(owner, "app:") }
 // says so: each time uses up one of Google's 100 live refresh tokens per account and client.
 func (f *Flow) consentURL(s *state, hint string) (string, error) {
 	s.Flow, s.Nonce, s.Verifier = seal.NewID(), seal.NewID(), oauth2.GenerateVerifier()
-	s.Issued = f.Now()
-	sealed, err := s.seal(f.Keys)
+	s.Issued = f.config.Now()
+	sealed, err := s.seal(f.config.Keys)
 	if err != nil {
 		return "", err
 	}
@@ -108,10 +108,10 @@ func (f *Flow) consentURL(s *state, hint string) (string, error) {
 	if len(prompt) > 0 {
 		add("prompt", strings.Join(prompt, " "))
 	}
-	if len(f.Domains) == 1 {
-		add("hd", f.Domains[0])
+	if len(f.config.Domains) == 1 {
+		add("hd", f.config.Domains[0])
 	}
-	c := f.oauth
+	c := f.oauth(f.config.RedirectURI)
 	c.Scopes = slices.Concat([]string{"openid", "email"}, s.Scopes, s.Held)
 	return c.AuthCodeURL(sealed, options...), nil
 }

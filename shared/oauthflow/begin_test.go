@@ -37,7 +37,7 @@ func TestConsentURL(t *testing.T) {
 	const hint, hd, include = "&login_hint=ada%40example.com&nonce", "&hd=example.com&include", "&include_granted_scopes=true"
 	google := newFlow(t, nil)
 	with := func(change func(*Config)) *Flow {
-		c := newFlow(t, nil).Config
+		c := newFlow(t, nil).config
 		change(&c)
 		return New(c)
 	}
@@ -81,6 +81,8 @@ func TestConsentURL(t *testing.T) {
 			replaced(labelsOnly, "", "&nonce", hint)},
 		"after something was given apart": {keptApart, Request{Scopes: []string{labels}, Grant: ada(func(g *tokenstore.Grant) { g.Apart.Scopes = []string{cloud} })},
 			replaced(include, "", "&nonce", hint, labelsOnly, labelsOnly+"+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file")},
+		"for a new refresh token where something is kept apart": {keptApart, Request{Scopes: []string{labels}, Grant: ada(as), Renew: true},
+			replaced(include, "", "&nonce", hint, "&redirect", "&prompt=consent&redirect", labelsOnly, labelsOnly+"+https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdrive.file")},
 		"for identity only after something was given apart": {keptApart, Request{IdentityOnly: true, Grant: ada(func(g *tokenstore.Grant) { g.Apart.Scopes = []string{cloud} })},
 			replaced(include, "", "&nonce", hint, labelsOnly, "")},
 	} {
@@ -90,7 +92,7 @@ func TestConsentURL(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := query(t, got)
-			s, err := openState(c.flow.Keys, q.Get("state"), noon)
+			s, err := openState(c.flow.config.Keys, q.Get("state"), noon)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,7 +117,7 @@ func TestEveryAttemptIsFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := openState(f.Keys, query(t, address).Get("state"), noon)
+		s, err := openState(f.config.Keys, query(t, address).Get("state"), noon)
 		if err != nil {
 			t.Fatal(err)
 		}

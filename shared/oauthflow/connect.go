@@ -33,7 +33,7 @@ type Posted struct {
 // together with the bearer of the owner who began the flow [IETF's update of RFC 9700: cross-user OAuth session
 // fixation].
 func (f *Flow) handOn(s *state, query url.Values) (*Outcome, error) {
-	if !slices.Contains(f.FrontEnds, s.ReturnTo) {
+	if !slices.Contains(f.config.FrontEnds, s.ReturnTo) {
 		return nil, fmt.Errorf("%w: it returns to no front end", ErrState)
 	}
 	fragment := url.Values{"state": {query.Get("state")}}
@@ -68,16 +68,16 @@ func (f *Flow) Connect(ctx context.Context, owner string, p Posted) (*Outcome, e
 
 // connectState is Connect for the redirect flow.
 func (f *Flow) connectState(ctx context.Context, owner string, p Posted) (*Outcome, error) {
-	s, err := openState(f.Keys, p.State, f.Now())
+	s, err := openState(f.config.Keys, p.State, f.config.Now())
 	switch {
 	case err != nil:
 		return nil, err
 	case s.Owner != seal.HashID(owner):
 		return nil, fmt.Errorf("%w: of another owner", ErrState)
-	case s.late(f.Now()):
+	case s.late(f.config.Now()):
 		return nil, fmt.Errorf("%w: late", ErrState)
 	}
-	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateMemory)); errors.Is(err, tokenstore.ErrUsed) {
+	if err := f.config.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
 		return f.connected(ctx, owner, s)
 	} else if err != nil {
 		return nil, err
@@ -119,11 +119,11 @@ func (f *Flow) connect(ctx context.Context, owner string, a *answer, p Posted, s
 
 // connected answers a post whose state was used: well, if the flow has led to a grant that covers what it asked for.
 func (f *Flow) connected(ctx context.Context, owner string, s *state) (*Outcome, error) {
-	g, err := f.Store.Get(ctx, owner)
+	g, err := f.config.Store.Get(ctx, owner)
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return nil, err
 	}
-	if err != nil || g.Consented.Before(s.Issued) || !f.has(g, s) {
+	if err != nil || !s.Apart && g.Consented.Before(s.Issued) || !f.has(g, s) {
 		return nil, fmt.Errorf("%w: used before", ErrState)
 	}
 	return &Outcome{Grant: g, ReturnTo: s.ReturnTo}, nil

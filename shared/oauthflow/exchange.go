@@ -42,7 +42,7 @@ func (f *Flow) exchange(ctx context.Context, c *oauth2.Config, code string, want
 
 // exchangeState redeems the code of the redirect flow that s began.
 func (f *Flow) exchangeState(ctx context.Context, s *state, code string) (*answer, error) {
-	a, err := f.exchange(ctx, &f.oauth, code, expected{nonce: s.Nonce}, oauth2.VerifierOption(s.Verifier))
+	a, err := f.exchange(ctx, f.oauth(f.config.RedirectURI), code, expected{nonce: s.Nonce}, oauth2.VerifierOption(s.Verifier))
 	var denied *DeniedError
 	if errors.As(err, &denied) {
 		denied.ReturnTo = s.ReturnTo
@@ -60,7 +60,9 @@ func (f *Flow) exchangeState(ctx context.Context, s *state, code string) (*answe
 
 // holdsApart reports whether the answer holds a permission that is kept apart, whose end would be the end of all
 // that is in one token with it.
-func (f *Flow) holdsApart(a *answer) bool { return len(without(a.scopes, f.Apart...)) < len(a.scopes) }
+func (f *Flow) holdsApart(a *answer) bool {
+	return len(without(a.scopes, f.config.Apart...)) < len(a.scopes)
+}
 
 // lasting returns a context that does not end with the client's request: a code that was sent is spent, so that what
 // comes of it has to be stored. It lasts for the exchange and as long again.
@@ -87,23 +89,23 @@ func (f *Flow) share(ctx context.Context, who string, p Posted, do func(context.
 // redeem redeems a code that was posted without a state, once. A popup's or a mobile app's scopes are known by the
 // answer alone.
 func (f *Flow) redeem(ctx context.Context, p Posted) (*answer, error) {
-	// A code that comes again is refused here: Google would end the tokens that it gave for it [RFC 6749 §4.1.2].
-	if err := f.Store.UseOnce(ctx, seal.HashID(p.Code), f.Now().Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
-		return nil, fmt.Errorf("%w: used before", ErrInvalidGrant)
-	} else if err != nil {
-		return nil, err
-	}
-	c, want, options := f.oauth, expected{}, []oauth2.AuthCodeOption(nil)
+	var want expected
+	var options []oauth2.AuthCodeOption
 	switch p.From {
 	case FromPopup:
-		c.RedirectURL = postMessage
 	case FromDevice:
 		// Google wants redirect_uri present and empty; x/oauth2 leaves an empty one out.
 		want.device, options = true, []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("redirect_uri", "")}
 	default:
 		return nil, ErrCallback
 	}
-	a, err := f.exchange(ctx, &c, p.Code, want, options...)
+	// A code that comes again is refused here: Google would end the tokens that it gave for it [RFC 6749 §4.1.2].
+	if err := f.config.Store.UseOnce(ctx, seal.HashID(p.Code), f.config.Now().Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
+		return nil, fmt.Errorf("%w: used before", ErrInvalidGrant)
+	} else if err != nil {
+		return nil, err
+	}
+	a, err := f.exchange(ctx, f.oauth(postMessage), p.Code, want, options...)
 	switch {
 	case err != nil:
 		return nil, err

@@ -50,7 +50,7 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 	if len(query["state"]) != 1 || len(query["code"])+len(query["error"]) != 1 || query.Get("code")+query.Get("error") == "" {
 		return nil, ErrCallback
 	}
-	s, err := openState(f.Keys, query.Get("state"), f.Now())
+	s, err := openState(f.config.Keys, query.Get("state"), f.config.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -66,12 +66,12 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 		return nil, f.refused(ctx, s, query.Get("error"), b)
 	case s.Browser != seal.HashID(b.ID):
 		return f.restart(ctx, s, b, "of another browser")
-	case s.late(f.Now()):
+	case s.late(f.config.Now()):
 		return f.restart(ctx, s, b, "late")
 	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if err := f.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateMemory)); errors.Is(err, tokenstore.ErrUsed) {
+	if err := f.config.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
 		return f.restart(ctx, s, b, "used before")
 	} else if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (f *Flow) again(s *state, hint string) (*Outcome, error) {
 func (f *Flow) restart(ctx context.Context, s *state, b Browser, cause string) (*Outcome, error) {
 	hint := ""
 	if b.Subject != "" && !s.SelectAccount {
-		g, err := f.Store.Get(ctx, b.Subject)
+		g, err := f.config.Store.Get(ctx, b.Subject)
 		switch {
 		case err == nil && g.HasSession(seal.HashID(b.Session)):
 			if f.has(g, s) {
@@ -168,7 +168,7 @@ func (f *Flow) retry(query url.Values) string {
 			kept.Set(name, query.Get(name))
 		}
 	}
-	return f.RedirectURI + "?" + kept.Encode()
+	return f.config.RedirectURI + "?" + kept.Encode()
 }
 
 // refused tells what an error in the callback means. An error in a callback that is not this browser's own is told
@@ -182,7 +182,7 @@ func (f *Flow) refused(ctx context.Context, s *state, code string, b Browser) er
 		return fmt.Errorf("%w: callback: %s", ErrUnavailable, code)
 	}
 	if s.Browser == seal.HashID(b.ID) {
-		f.Audit(ctx, "consent refused", b.Subject, "error", code)
+		f.config.Audit(ctx, "consent refused", b.Subject, "error", code)
 	}
 	return &DeniedError{Code: code, ReturnTo: s.ReturnTo}
 }
@@ -211,7 +211,7 @@ func (f *Flow) session(id, subject string, b Browser) func(*tokenstore.Grant) {
 		if b.Subject == subject {
 			g.EndSession(seal.HashID(b.Session))
 		}
-		g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: f.Now(), Browser: b.Name})
+		g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: f.config.Now(), Browser: b.Name})
 	}
 }
 
@@ -245,5 +245,5 @@ func (f *Flow) FinishPopup(ctx context.Context, code string, b Browser) (*Outcom
 
 // renewal is the error of an answer without a refresh token where none is stored that works.
 func (f *Flow) renewal(scopes []string) error {
-	return &ConsentError{Missing: permissions(scopes), Reason: tokenstore.ReasonRevoked, Renew: true}
+	return &ConsentError{Missing: permissions(scopes), Renew: true}
 }

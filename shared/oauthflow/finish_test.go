@@ -35,7 +35,7 @@ func FuzzCallbackQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
 		s := validState()
-		good, err := s.seal(flow.Keys)
+		good, err := s.seal(flow.config.Keys)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func FuzzCallbackQuery(f *testing.F) {
 		if err != nil {
 			return
 		}
-		flow.Store = newFlow(t, nil).Store // no state was used yet
+		flow.config.Store = newFlow(t, nil).config.Store // no state was used yet
 		before := google.exchanges.Load()
 		out, err := flow.Finish(t.Context(), q, Browser{ID: "b"})
 		if err == nil || out != nil {

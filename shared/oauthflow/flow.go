@@ -6,6 +6,7 @@
 package oauthflow
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -46,6 +47,7 @@ type Config struct {
 	Domains      []string // Google Workspace domains whose accounts are let in; none: every account
 	Apart        []string // scopes that are kept apart: asked for alone, online, and for an hour
 	GoogleBase   *url.URL // scheme and host of the consent page, where not Google's
+	ConsentURL   string   // of the consent page as browsers reach it, where that is elsewhere altogether, or ""
 	Now          func() time.Time
 	// Audit is told what happened to a grant: the event, the owner and further pairs for a log line.
 	Audit func(ctx context.Context, event, owner string, pairs ...any)
@@ -53,8 +55,8 @@ type Config struct {
 
 // A Flow runs the flow for one OAuth client. It is safe for concurrent use.
 type Flow struct {
-	Config
-	oauth     oauth2.Config
+	config    Config
+	authURL   string
 	client    *http.Client
 	keys      *issuerKeys // Google's
 	appKeys   *issuerKeys // AuthIssuer's, where that is not Google
@@ -71,19 +73,26 @@ func New(c Config) *Flow {
 		u.Scheme, u.Host = c.GoogleBase.Scheme, c.GoogleBase.Host
 		auth = u.String()
 	}
+	auth = cmp.Or(c.ConsentURL, auth)
 	client := &http.Client{Transport: wholeBody{c.Transport}, Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	return &Flow{
-		Config:  c,
+		config:  c,
 		client:  client,
 		keys:    &issuerKeys{issuer: Issuer, url: keysURL, client: client, now: c.Now},
 		appKeys: &issuerKeys{issuer: c.AuthIssuer, client: client, now: c.Now},
 		pause:   pause,
-		oauth: oauth2.Config{
-			ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), RedirectURL: c.RedirectURI,
-			Endpoint: oauth2.Endpoint{AuthURL: auth, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
-		},
+		authURL: auth,
+	}
+}
+
+// oauth returns the OAuth client with a redirect URI. Each use has its own: x/oauth2 writes into it when it calls the
+// token endpoint.
+func (f *Flow) oauth(redirectURI string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID: f.config.ClientID, ClientSecret: string(f.config.ClientSecret), RedirectURL: redirectURI,
+		Endpoint: oauth2.Endpoint{AuthURL: f.authURL, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
 	}
 }
 
@@ -103,9 +112,11 @@ func pause(ctx context.Context, d time.Duration) error {
 func (f *Flow) usable(g *tokenstore.Grant) bool { return g.Usable() && !f.isForeign(g) }
 
 // isForeign reports whether the grant was given to another OAuth client, whose refresh token Google refuses to us.
-func (f *Flow) isForeign(g *tokenstore.Grant) bool { return g.Client != "" && g.Client != f.ClientID }
+func (f *Flow) isForeign(g *tokenstore.Grant) bool {
+	return g.Client != "" && g.Client != f.config.ClientID
+}
 
 // isAllowed reports whether accounts of this Google Workspace domain are let in.
 func (f *Flow) isAllowed(domain string) bool {
-	return len(f.Domains) == 0 || slices.Contains(f.Domains, domain)
+	return len(f.config.Domains) == 0 || slices.Contains(f.config.Domains, domain)
 }

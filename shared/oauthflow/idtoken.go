@@ -33,7 +33,7 @@ type expected struct {
 // refused for its times, the error says how far this machine's clock is from them.
 func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret, want expected) (identity, error) {
 	refuse := func(why string) (identity, error) { return identity{}, fmt.Errorf("%w: %s", ErrIDToken, why) }
-	token, err := f.verifyJWT(ctx, raw, f.keys, f.ClientID)
+	token, err := f.verifyJWT(ctx, raw, f.keys, f.config.ClientID)
 	if err == nil {
 		err = f.notAhead(token.IssuedAt)
 	}
@@ -49,11 +49,11 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 	if err := token.Claims(&claims); err != nil {
 		return refuse("claims")
 	}
-	behind := f.Now().Sub(token.IssuedAt)
+	behind := f.config.Now().Sub(token.IssuedAt)
 	switch {
 	case behind > clockSkew:
 		return refuse(fmt.Sprintf("iat is %.0f s behind this machine's clock", behind.Seconds()))
-	case !want.device && claims.AuthorizedParty != nil && *claims.AuthorizedParty != f.ClientID:
+	case !want.device && claims.AuthorizedParty != nil && *claims.AuthorizedParty != f.config.ClientID:
 		return refuse("azp")
 	case want.nonce != "" && token.Nonce != want.nonce:
 		return refuse("nonce")

@@ -116,6 +116,7 @@ type issuers struct {
 	mu      sync.Mutex
 	now     time.Time
 	answers map[string]string // body by URL; without one, the connection fails
+	status  int
 	header  http.Header
 	calls   map[string]int
 	held    chan struct{} // where set, answers wait until it is closed
@@ -125,6 +126,9 @@ func (w *issuers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if w.held != nil {
 		<-w.held
 	}
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls[r.URL.String()]++
@@ -132,7 +136,7 @@ func (w *issuers) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, errors.New("connection refused")
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: w.header.Clone(), Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: w.status, Header: w.header.Clone(), Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
 func (w *issuers) set(url, body string) {
@@ -169,7 +173,7 @@ func (w *issuers) time() time.Time {
 // key "a".
 func newIssuers(t testing.TB) (*Flow, *issuers) {
 	t.Helper()
-	w := &issuers{now: noon, calls: map[string]int{}, header: http.Header{"Cache-Control": {"public, max-age=21600"}}, answers: map[string]string{
+	w := &issuers{now: noon, status: http.StatusOK, calls: map[string]int{}, header: http.Header{"Cache-Control": {"public, max-age=21600"}}, answers: map[string]string{
 		keysURL: jwks(t, signingKey{"g", rsaKey()}),
 		appIssuer + "/.well-known/openid-configuration": `{"issuer":"` + appIssuer + `","jwks_uri":"` + appKeys + `"}`,
 		appKeys: jwks(t, signingKey{"a", ecKey()}),

@@ -27,14 +27,14 @@ func (f *Flow) readJWT(ctx context.Context, raw, issuer string, c oidc.Config) (
 	if _, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256}); err != nil {
 		return nil, errors.New("not a JWT that is signed with RS256 or ES256")
 	}
-	c.Now, c.InsecureSkipSignatureCheck, c.SupportedSigningAlgs = f.Now, true, []string{oidc.RS256, oidc.ES256}
+	c.Now, c.InsecureSkipSignatureCheck, c.SupportedSigningAlgs = f.config.Now, true, []string{oidc.RS256, oidc.ES256}
 	token, err := oidc.NewVerifier(issuer, nil, &c).Verify(ctx, raw)
 	var expired *oidc.TokenExpiredError
 	switch {
 	case errors.As(err, &expired) && expired.Expiry.IsZero():
 		return nil, errors.New("exp is missing")
 	case errors.As(err, &expired):
-		return nil, fmt.Errorf("exp is %.0f s behind this machine's clock", f.Now().Sub(expired.Expiry).Seconds())
+		return nil, fmt.Errorf("exp is %.0f s behind this machine's clock", f.config.Now().Sub(expired.Expiry).Seconds())
 	case err != nil:
 		return nil, errors.New("issuer, audience, nbf or form") // the error quotes the token
 	}
@@ -51,7 +51,10 @@ func (f *Flow) verifyJWT(ctx context.Context, raw string, keys *issuerKeys, audi
 	if len(token.Audience) != 1 {
 		return nil, errors.New("several audiences")
 	}
-	return token, verifySignature(ctx, raw, keys)
+	if err := verifySignature(ctx, raw, keys); err != nil {
+		return nil, err
+	}
+	return token, nil
 }
 
 // verifySignature checks the signature of a token that readJWT has read.
@@ -65,7 +68,7 @@ func verifySignature(ctx context.Context, raw string, keys *issuerKeys) error {
 
 // notAhead refuses a token without iat, or one that comes from the future.
 func (f *Flow) notAhead(issued time.Time) error {
-	ahead := issued.Sub(f.Now())
+	ahead := issued.Sub(f.config.Now())
 	switch {
 	case issued.IsZero():
 		return errors.New("iat is missing")

@@ -21,7 +21,6 @@ import (
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
-	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -43,13 +42,19 @@ type issuerKeys struct {
 	client *http.Client
 	now    func() time.Time
 
-	flight singleflight.Group // one download at a time, which all who need it share
-	found  string             // what discovery found; of the download under way
+	mu       sync.Mutex
+	set      *keySet   // the last that came
+	download *download // the one under way, which all who need it share, or nil
+	failed   error     // how the last download failed
+	retry    time.Time // when the next one may begin after that
+	found    string    // the address that discovery found; only the download under way touches it
+}
 
-	mu     sync.Mutex
-	set    *keySet // the last that was downloaded
-	failed error   // how the last download ended
-	retry  time.Time
+// download is one attempt to fetch the keys.
+type download struct {
+	done chan struct{} // closed when set or err is there
+	set  *keySet
+	err  error
 }
 
 // keySet is what one download brought.
@@ -77,55 +82,45 @@ func (k *issuerKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, e
 
 // get returns the current keys, where possible others than unfit.
 func (k *issuerKeys) get(ctx context.Context, unfit *keySet) (*keySet, error) {
-	if set, err := k.kept(unfit); set != nil || err != nil {
-		return set, err
-	}
-	result := k.flight.DoChan("", func() (any, error) {
-		if set, err := k.kept(unfit); set != nil || err != nil { // a download ended just now
-			return set, err
-		}
-		// One caller's end must not be the end of all who wait.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
-		defer cancel()
-		return k.download(ctx)
-	})
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, ctx.Err())
-	case r := <-result:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*keySet), nil
-	}
-}
-
-// kept returns keys that may be used without a download, the error of a download that failed a moment ago, or
-// neither.
-func (k *issuerKeys) kept(unfit *keySet) (*keySet, error) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	now := k.now()
 	if k.set != nil && now.Before(k.set.expiry) && (k.set != unfit || now.Before(k.set.at.Add(minKeyAge))) {
+		defer k.mu.Unlock()
 		return k.set, nil
 	}
 	if now.Before(k.retry) {
+		defer k.mu.Unlock()
 		return nil, k.failed
 	}
-	return nil, nil
+	d := k.download
+	if d == nil {
+		d = &download{done: make(chan struct{})}
+		k.download = d
+		go k.run(context.WithoutCancel(ctx), d) // one caller's end must not be the end of all who wait
+	}
+	k.mu.Unlock()
+	select {
+	case <-d.done:
+		return d.set, d.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, ctx.Err())
+	}
 }
 
-func (k *issuerKeys) download(ctx context.Context) (*keySet, error) {
-	set, err := k.fetch(ctx)
+func (k *issuerKeys) run(ctx context.Context, d *download) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	d.set, d.err = k.fetch(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if err != nil {
-		k.found = ""
-		k.failed, k.retry = fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, err), k.now().Add(retryKeys)
-		return nil, k.failed
+	if d.err == nil {
+		k.set = d.set
+	} else {
+		d.err = fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, d.err)
+		k.failed, k.retry, k.found = d.err, k.now().Add(retryKeys), ""
 	}
-	k.set, k.retry = set, time.Time{}
-	return set, nil
+	k.download = nil
+	close(d.done)
 }
 
 func (k *issuerKeys) fetch(ctx context.Context) (*keySet, error) {
@@ -185,14 +180,12 @@ func (k *issuerKeys) document(ctx context.Context, address string) ([]byte, http
 		return nil, nil, err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxDocument)) // what was cut off there is no JSON
 	switch {
 	case err != nil:
 		return nil, nil, err
 	case res.StatusCode != http.StatusOK:
 		return nil, nil, fmt.Errorf("%s: status %d", address, res.StatusCode)
-	case len(body) > maxDocument:
-		return nil, nil, fmt.Errorf("%s: over %d bytes", address, maxDocument)
 	}
 	return body, res.Header, nil
 }

@@ -2,6 +2,9 @@ package oauthflow
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -42,9 +45,13 @@ func TestKeysCostAtMostOneDownloadAMinute(t *testing.T) {
 	} {
 		t.Run("200 forged tokens with "+name, func(t *testing.T) {
 			f, w := newIssuers(t)
+			var tokens []string
+			for i := range 20 {
+				tokens = append(tokens, shape.token(i))
+			}
 			flood := func() {
 				for i := range 200 {
-					if who, err := f.VerifyBearer(t.Context(), shape.token(i), ""); !errors.Is(err, ErrBearer) {
+					if who, err := f.VerifyBearer(t.Context(), tokens[i%len(tokens)], ""); !errors.Is(err, ErrBearer) {
 						t.Fatalf("%+v, %v", who, err)
 					}
 				}
@@ -68,7 +75,7 @@ func TestKeysCostAtMostOneDownloadAMinute(t *testing.T) {
 func TestKeys(t *testing.T) {
 	old, next := signingKey{"g", rsaKey()}, signingKey{"next", otherKey()}
 	verify := func(f *Flow, k signingKey) error {
-		_, err := f.verifyIDToken(context.Background(), k.token(t, googleClaims(), "iat", f.Now().Unix(), "exp", f.Now().Unix()+3600), "", expected{})
+		_, err := f.verifyIDToken(context.Background(), k.token(t, googleClaims(), "iat", f.config.Now().Unix(), "exp", f.config.Now().Unix()+3600), "", expected{})
 		return err
 	}
 
@@ -157,6 +164,16 @@ func TestKeys(t *testing.T) {
 		})
 	}
 
+	for _, status := range []int{http.StatusFound, http.StatusNotFound, http.StatusServiceUnavailable} {
+		t.Run("an issuer that answers "+http.StatusText(status)+" is unavailable", func(t *testing.T) {
+			f, w := newIssuers(t)
+			w.status = status
+			if err := verify(f, old); !errors.Is(err, ErrUnavailable) {
+				t.Error(err)
+			}
+		})
+	}
+
 	t.Run("requests at once share a download, and one that gives up does not end it", func(t *testing.T) {
 		f, w := newIssuers(t)
 		w.held = make(chan struct{})
@@ -213,10 +230,15 @@ func TestKeySetWithAKeyThatCannotBeRead(t *testing.T) {
 
 func TestKeysThatAreNotUsed(t *testing.T) {
 	short := newRSAKey(1024)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := base64.RawURLEncoding.EncodeToString(rsaKey().N.Bytes())
 	for name, set := range map[string]string{
 		"shorter than 2048 bits": jwks(t, signingKey{"k", short}),
 		"meant for encryption":   jwks(t, `{"kty":"RSA","use":"enc","n":"`+n+`","e":"AQAB"}`),
+		"on P-384":               jwks(t, signingKey{"k", p384}),
 		"meant for RSA-PSS":      jwks(t, `{"kty":"RSA","alg":"PS256","n":"`+n+`","e":"AQAB"}`),
 	} {
 		if keys := readKeys([]byte(set)); len(keys) != 0 {
@@ -306,7 +328,7 @@ func TestDiscovery(t *testing.T) {
 
 	t.Run("an issuer with a closing slash has its document in the same place", func(t *testing.T) {
 		f, w := newIssuers(t)
-		f.AuthIssuer, f.appKeys.issuer = appIssuer+"/", appIssuer+"/"
+		f.config.AuthIssuer, f.appKeys.issuer = appIssuer+"/", appIssuer+"/"
 		w.set(document, `{"issuer":"`+appIssuer+`/","jwks_uri":"`+appKeys+`"}`)
 		if _, err := f.VerifyBearer(t.Context(), signingKey{"a", ecKey()}.token(t, userClaims(), "iss", appIssuer+"/"), ""); err != nil {
 			t.Error(err)

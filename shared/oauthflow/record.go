@@ -27,12 +27,12 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 	}
 	var (
 		event    string
-		proven   *tokenstore.Grant // its refresh token is known to work, or not known to be dead
+		proven   *tokenstore.Grant // its refresh token has been tried
 		unproven *tokenstore.Grant
 		replaced *tokenstore.Grant
 	)
 	for {
-		g, err := tokenstore.Upsert(ctx, f.Store, owner, func(g *tokenstore.Grant) error {
+		g, err := tokenstore.Upsert(ctx, f.config.Store, owner, func(g *tokenstore.Grant) error {
 			unproven, replaced = nil, nil
 			if connected := connectedTo(g); connected != "" && connected != a.who.subject {
 				if !a.mayChange {
@@ -67,10 +67,10 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 		if err != nil {
 			return nil, err
 		}
-		f.Audit(ctx, event, owner, "scopes", g.Scopes)
+		f.config.Audit(ctx, event, owner, "scopes", g.Scopes)
 		if replaced != nil {
 			revocation, err := f.revokeUnlessHeld(ctx, replaced)
-			f.Audit(ctx, "account replaced", owner, "revocation", revocation, "error", err)
+			f.config.Audit(ctx, "account replaced", owner, "revocation", revocation, "error", err)
 		}
 		return g, nil
 	}
@@ -86,9 +86,9 @@ func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 	default:
 		event = "consent extended"
 	}
-	now := f.Now()
+	now := f.config.Now()
 	if a.refresh != "" {
-		g.RefreshToken, g.RefreshExpiry, g.Client, g.Narrower = a.refresh, a.refreshExpiry, f.ClientID, false
+		g.RefreshToken, g.RefreshExpiry, g.Client, g.Narrower = a.refresh, a.refreshExpiry, f.config.ClientID, false
 	}
 	if g.Created.IsZero() {
 		g.Created = now
@@ -101,19 +101,18 @@ func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 	return event
 }
 
-// prove refreshes g and returns a grant whose refresh token is not known to be dead, or nil.
+// prove refreshes g, which shows whether its refresh token works: if it does not, the stored grant is in need of
+// consent afterwards. Where that cannot be found out now, it counts as working.
 func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	newer, err := f.refreshOnce(ctx, g)
-	var consent *ConsentError
 	switch {
 	case err == nil:
 		return newer, nil
-	case errors.As(err, &consent):
-		return nil, nil
 	case ctx.Err() != nil:
 		return nil, err
+	case !errors.As(err, new(*ConsentError)):
+		f.config.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
 	}
-	f.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
 	return g, nil
 }
 

@@ -56,7 +56,7 @@ func (f *Flow) token(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gran
 }
 
 func (f *Flow) fresh(g *tokenstore.Grant) bool {
-	return f.usable(g) && g.AccessToken != "" && f.Now().Add(early+rand.N(jitter)).Before(g.Expiry)
+	return f.usable(g) && g.AccessToken != "" && f.config.Now().Add(early+rand.N(jitter)).Before(g.Expiry)
 }
 
 // refreshOnce replaces g's access token, however long it may have to live, and returns the new version of
@@ -76,7 +76,7 @@ func (f *Flow) refreshOnce(ctx context.Context, g *tokenstore.Grant) (*tokenstor
 		defer cancel()
 		newer, err := f.refresh(ctx, g)
 		if err == nil {
-			f.refreshes.remember(from, newer, f.Now())
+			f.refreshes.remember(from, newer, f.config.Now())
 		}
 		return newer, err
 	})
@@ -124,7 +124,7 @@ func (f *Flow) askRefresh(ctx context.Context, g *tokenstore.Grant) (t *tokens, 
 	defer cancel()
 	for repeats := 0; ; repeats++ {
 		t, err = f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) {
-			return f.oauth.TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
+			return f.oauth("").TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
 		})
 		wait := 200*time.Millisecond<<repeats + rand.N(300*time.Millisecond)
 		if err == nil || !isHiccup(err) || repeats == maxRepeats || f.pause(ctx, wait) != nil {
@@ -139,21 +139,21 @@ func (f *Flow) storeRefreshed(ctx context.Context, g *tokenstore.Grant, t *token
 	refreshed, replaced := g.RefreshToken, g.AccessToken
 	for {
 		f.apply(g, t, who)
-		err := f.Store.Put(ctx, g)
+		err := f.config.Store.Put(ctx, g)
 		if err == nil {
-			f.Audit(ctx, "refreshed", g.Owner)
+			f.config.Audit(ctx, "refreshed", g.Owner)
 			return g, nil
 		}
 		if !errors.Is(err, tokenstore.ErrConflict) {
-			f.Audit(ctx, "refresh not stored", g.Owner, "error", err)
+			f.config.Audit(ctx, "refresh not stored", g.Owner, "error", err)
 			return g, nil
 		}
-		newer, err := f.Store.Get(ctx, g.Owner)
+		newer, err := f.config.Store.Get(ctx, g.Owner)
 		switch {
 		case errors.Is(err, tokenstore.ErrNotFound):
 			return nil, &ConsentError{}
 		case err != nil:
-			f.Audit(ctx, "refresh not stored", g.Owner, "error", err)
+			f.config.Audit(ctx, "refresh not stored", g.Owner, "error", err)
 			return g, nil
 		case f.fresh(newer) && newer.AccessToken != replaced: // which an API may have refused before its expiry
 			return newer, nil
@@ -177,7 +177,7 @@ func (f *Flow) apply(g *tokenstore.Grant, t *tokens, who identity) {
 		g.RefreshExpiry = t.refreshExpiry
 	}
 	if t.scopes != nil {
-		scopes := without(t.scopes, f.Apart...)
+		scopes := without(t.scopes, f.config.Apart...)
 		if !covers(scopes, g.Scopes) {
 			g.Narrower = true
 		}
@@ -195,7 +195,7 @@ func (f *Flow) apply(g *tokenstore.Grant, t *tokens, who identity) {
 func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, refused *refusal) (*tokenstore.Grant, error) {
 	reason := refused.reason()
 	var other *tokenstore.Grant
-	_, err := tokenstore.Update(ctx, f.Store, g.Owner, func(now *tokenstore.Grant) error {
+	_, err := tokenstore.Update(ctx, f.config.Store, g.Owner, func(now *tokenstore.Grant) error {
 		other = nil
 		if now.RefreshToken != g.RefreshToken {
 			other = now
@@ -203,7 +203,7 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, refused *refusal) 
 		if other != nil || !now.Usable() {
 			return errUnchanged
 		}
-		if end := now.RefreshExpiry; reason == tokenstore.ReasonRevoked && !end.IsZero() && !f.Now().Before(end) {
+		if end := now.RefreshExpiry; reason == tokenstore.ReasonRevoked && !end.IsZero() && !f.config.Now().Before(end) {
 			reason = tokenstore.ReasonExpired
 		}
 		now.Status, now.Reason = tokenstore.NeedsConsent, reason
@@ -215,9 +215,9 @@ func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, refused *refusal) 
 	case other != nil:
 		return f.refresh(ctx, other)
 	case err == nil && reason == tokenstore.ReasonRevoked:
-		f.Audit(ctx, "consent withdrawn", g.Owner, "cause", refused.Error())
+		f.config.Audit(ctx, "consent withdrawn", g.Owner, "cause", refused.Error())
 	case err == nil:
-		f.Audit(ctx, "consent needed", g.Owner, "reason", reason, "cause", refused.Error())
+		f.config.Audit(ctx, "consent needed", g.Owner, "reason", reason, "cause", refused.Error())
 	case !errors.Is(err, errUnchanged) && !errors.Is(err, tokenstore.ErrNotFound):
 		return nil, err
 	}

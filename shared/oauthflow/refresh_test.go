@@ -3,8 +3,11 @@ package oauthflow
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"functions.local/oauth/shared/fakegoogle"
@@ -55,6 +58,21 @@ func TestAHiccupOfTheTokenEndpointIsTriedAgain(t *testing.T) {
 			})
 		}
 	}
+	t.Run("for ten seconds in all", func(t *testing.T) {
+		rsaKey()
+		synctest.Test(t, func(t *testing.T) {
+			w := later(t, nil)
+			w.pause = pause
+			w.google.Fail("/token", 9, fakegoogle.Failure{Status: 503})
+			w.send = func(string, url.Values) (*http.Response, error) {
+				time.Sleep(6 * time.Second)
+				return nil, nil
+			}
+			if n := w.exchanges(func() { w.Authorize(t.Context(), w.grant(ada), needLabels) }); n != 1 {
+				t.Errorf("%d answers of six seconds were waited for", n)
+			}
+		})
+	})
 	t.Run("a code is sent once", func(t *testing.T) {
 		w := newWorld(t, nil)
 		p := w.person()
@@ -118,7 +136,7 @@ func TestWhatARefusedRefreshDoes(t *testing.T) {
 func TestAnotherOAuthClient(t *testing.T) {
 	w := later(t, nil)
 	w.google.AddClient(fakegoogle.Client{ID: "client-2", Secret: "secret-2", RedirectURIs: []string{ownOrigin + "/oauth2callback"}})
-	c := w.Config
+	c := w.config
 	c.ClientID, c.ClientSecret = "client-2", "secret-2"
 	w.Flow = New(c)
 	var err error

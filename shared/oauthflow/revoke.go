@@ -32,14 +32,14 @@ func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (Revocation,
 		if err != nil {
 			return NotConfirmed, err
 		}
-		err = f.Store.Delete(ctx, g)
+		err = f.config.Store.Delete(ctx, g)
 		if err == nil {
 			return f.disconnected(ctx, g, revocation)
 		}
 		if !errors.Is(err, tokenstore.ErrConflict) {
 			return revocation, err
 		}
-		newer, err := f.Store.Get(ctx, g.Owner)
+		newer, err := f.config.Store.Get(ctx, g.Owner)
 		if errors.Is(err, tokenstore.ErrNotFound) {
 			return f.disconnected(ctx, g, revocation)
 		}
@@ -56,18 +56,18 @@ func (f *Flow) disconnected(ctx context.Context, g *tokenstore.Grant, revocation
 	if revocation == Held {
 		var err error
 		if revocation, err = f.revokeUnlessHeld(ctx, g); err != nil {
-			f.Audit(ctx, "disconnected", g.Owner, "revocation", NotConfirmed, "error", err)
+			f.config.Audit(ctx, "disconnected", g.Owner, "revocation", NotConfirmed, "error", err)
 			return NotConfirmed, nil
 		}
 	}
-	f.Audit(ctx, "disconnected", g.Owner, "revocation", revocation)
+	f.config.Audit(ctx, "disconnected", g.Owner, "revocation", revocation)
 	return revocation, nil
 }
 
 // revokeUnlessHeld ends the whole consent at Google, which revoking any one of its tokens does, unless another
 // owner's active grant rests on it, too. Its error is the store's.
 func (f *Flow) revokeUnlessHeld(ctx context.Context, g *tokenstore.Grant) (Revocation, error) {
-	all, err := f.Store.ByGoogle(ctx, g.Account())
+	all, err := f.config.Store.ByGoogle(ctx, g.Account())
 	if err != nil {
 		return NotConfirmed, err
 	}
@@ -85,7 +85,7 @@ func (f *Flow) revokeUnlessHeld(ctx context.Context, g *tokenstore.Grant) (Revoc
 		return NotConfirmed, nil
 	}
 	if err := f.revoke(ctx, token); err != nil {
-		f.Audit(ctx, "revocation not confirmed", g.Owner, "error", err)
+		f.config.Audit(ctx, "revocation not confirmed", g.Owner, "error", err)
 		return NotConfirmed, nil
 	}
 	return Revoked, nil
@@ -121,6 +121,6 @@ func (f *Flow) refuseDomain(ctx context.Context, owner string, a *answer) error 
 		issued.Google = a.who.subject
 	}
 	revocation, err := f.revokeUnlessHeld(ctx, issued)
-	f.Audit(ctx, "account of another domain refused", owner, "revocation", revocation, "error", err)
+	f.config.Audit(ctx, "account of another domain refused", owner, "revocation", revocation, "error", err)
 	return ErrDomain
 }

@@ -60,7 +60,7 @@ func (f *Flow) verifySecurityEvent(ctx context.Context, raw string) (*securityEv
 		} `json:"events"`
 	}
 	ours := func(audience string) bool {
-		return audience != "" && (audience == f.ClientID || audience == f.AuthAudience)
+		return audience != "" && (audience == f.config.ClientID || audience == f.config.AuthAudience)
 	}
 	switch err := token.Claims(&claims); {
 	case err != nil:

@@ -67,6 +67,7 @@ func TestSecurityEvent(t *testing.T) {
 		"a forged one":               signingKey{"g", forgersKey()}.token(t, hijacked),
 		"one of the app's issuer":    signingKey{"a", ecKey()}.token(t, hijacked, "iss", appIssuer),
 		"one signed by that issuer":  signingKey{"a", ecKey()}.token(t, hijacked),
+		"one in another's name":      google.token(t, hijacked, "iss", appIssuer),
 		"another project's":          google.token(t, hijacked, "aud", "client-2"),
 		"one for nobody":             google.token(t, hijacked, "aud", nil),
 		"one with an empty audience": google.token(t, hijacked, "aud", ""),
@@ -79,7 +80,7 @@ func TestSecurityEvent(t *testing.T) {
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
 			f, _ := newIssuers(t)
-			f.AuthAudience = ""
+			f.config.AuthAudience = ""
 			if e, err := f.verifySecurityEvent(t.Context(), token); !errors.Is(err, ErrSecurityEvent) || e != nil {
 				t.Errorf("%+v, %v", e, err)
 			}
@@ -88,7 +89,7 @@ func TestSecurityEvent(t *testing.T) {
 
 	t.Run("is no ID token and no bearer", func(t *testing.T) {
 		f, _ := newIssuers(t)
-		f.AuthIssuer, f.AuthAudience = Issuer, "client-1"
+		f.config.AuthIssuer, f.config.AuthAudience = Issuer, "client-1"
 		for _, aud := range []string{"client-1", job} {
 			token := google.token(t, hijacked, "iss", Issuer, "aud", aud, "sub", "1001", "iat", now)
 			if who, err := f.verifyIDToken(t.Context(), token, "", expected{}); !errors.Is(err, ErrIDToken) {

@@ -27,7 +27,7 @@ func (f *Flow) EndSessions(ctx context.Context, owner string) error {
 
 // endSessions ends the sessions of the owner that end names. Where there are any, event goes to the audit.
 func (f *Flow) endSessions(ctx context.Context, event, owner string, end func(tokenstore.Session) bool) error {
-	_, err := tokenstore.Update(ctx, f.Store, owner, func(g *tokenstore.Grant) error {
+	_, err := tokenstore.Update(ctx, f.config.Store, owner, func(g *tokenstore.Grant) error {
 		alive := len(g.Sessions)
 		if g.Sessions = slices.DeleteFunc(g.Sessions, end); len(g.Sessions) == alive {
 			return errUnchanged
@@ -36,7 +36,7 @@ func (f *Flow) endSessions(ctx context.Context, event, owner string, end func(to
 	})
 	switch {
 	case err == nil:
-		f.Audit(ctx, event, owner)
+		f.config.Audit(ctx, event, owner)
 	case errors.Is(err, errUnchanged), errors.Is(err, tokenstore.ErrNotFound):
 		return nil
 	}
@@ -55,11 +55,11 @@ func (f *Flow) SecurityEvent(ctx context.Context, raw string) error {
 		return err
 	}
 	for _, event := range e.events {
-		f.Audit(ctx, "security event", event.subject, "type", event.kind, "reason", event.reason, "id", e.id)
+		f.config.Audit(ctx, "security event", event.subject, "type", event.kind, "reason", event.reason, "id", e.id)
 		if !event.endsSessions() {
 			continue
 		}
-		grants, err := f.Store.ByGoogle(ctx, event.subject)
+		grants, err := f.config.Store.ByGoogle(ctx, event.subject)
 		for _, g := range grants {
 			err = errors.Join(err, f.endSessions(ctx, "signed out by a security event", g.Owner, func(s tokenstore.Session) bool {
 				return s.Start.Before(e.issued)

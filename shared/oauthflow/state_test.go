@@ -16,14 +16,14 @@ func validState() *state {
 
 func TestState(t *testing.T) {
 	f := newFlow(t, nil)
-	sealed, err := validState().seal(f.Keys)
+	sealed, err := validState().seal(f.config.Keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for age, want := range map[time.Duration]error{
 		0: nil, 10 * time.Minute: nil, 10*time.Minute + 1: nil, 24 * time.Hour: nil, 24*time.Hour + 1: ErrState, -time.Minute: nil, -time.Minute - 1: ErrState, 365 * 24 * time.Hour: ErrState,
 	} {
-		s, err := openState(f.Keys, sealed, noon.Add(age))
+		s, err := openState(f.config.Keys, sealed, noon.Add(age))
 		if !errors.Is(err, want) {
 			t.Errorf("%v old: %v, want %v", age, err, want)
 		}
@@ -38,21 +38,21 @@ func TestState(t *testing.T) {
 	} {
 		s := validState()
 		spoil(s)
-		sealed, err := s.seal(f.Keys)
+		sealed, err := s.seal(f.config.Keys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openState(f.Keys, sealed, noon); !errors.Is(err, ErrState) {
+		if _, err := openState(f.config.Keys, sealed, noon); !errors.Is(err, ErrState) {
 			t.Errorf("without a %s: %v, want ErrState", name, err)
 		}
 	}
 	for _, purpose := range []string{"cookie", "State", ""} {
 		b, _ := json.Marshal(validState())
-		sealed, err := f.Keys.SealString(purpose, "", b)
+		sealed, err := f.config.Keys.SealString(purpose, "", b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := openState(f.Keys, sealed, noon); !errors.Is(err, ErrState) {
+		if _, err := openState(f.config.Keys, sealed, noon); !errors.Is(err, ErrState) {
 			t.Errorf("sealed as %q: %v, want ErrState", purpose, err)
 		}
 	}
@@ -72,15 +72,15 @@ func FuzzState(f *testing.F) {
 	f.Add("\x00", []byte(`{"f":"f","n":"n","v":"v","b":"b","t":null}`), int64(1<<62))
 	f.Add("a", []byte(`[]`), int64(0))
 	f.Fuzz(func(t *testing.T, raw string, content []byte, ahead int64) {
-		if s, err := openState(flow.Keys, raw, noon); !errors.Is(err, ErrState) || s != nil {
+		if s, err := openState(flow.config.Keys, raw, noon); !errors.Is(err, ErrState) || s != nil {
 			t.Fatalf("%q opens: %+v, %v", raw, s, err)
 		}
-		sealed, err := flow.Keys.SealString(statePurpose, "", content)
+		sealed, err := flow.config.Keys.SealString(statePurpose, "", content)
 		if err != nil {
 			t.Fatal(err)
 		}
 		now := noon.Add(time.Duration(ahead))
-		s, err := openState(flow.Keys, sealed, now)
+		s, err := openState(flow.config.Keys, sealed, now)
 		if err != nil {
 			if !errors.Is(err, ErrState) || s != nil {
 				t.Fatalf("%+v, %v", s, err)
@@ -90,11 +90,11 @@ func FuzzState(f *testing.F) {
 		if s.Flow == "" || s.Nonce == "" || s.Verifier == "" || (s.Browser == "") == (s.Owner == "") || now.Before(s.Issued.Add(-time.Minute)) || now.After(s.Issued.Add(24*time.Hour)) {
 			t.Fatalf("at %v accepted: %+v", now, s)
 		}
-		again, err := s.seal(flow.Keys)
+		again, err := s.seal(flow.config.Keys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if copied, err := openState(flow.Keys, again, now); err != nil || !copied.Issued.Equal(s.Issued) || !reflect.DeepEqual([]any{copied.Flow, copied.Verifier, copied.ReturnTo}, []any{s.Flow, s.Verifier, s.ReturnTo}) {
+		if copied, err := openState(flow.config.Keys, again, now); err != nil || !copied.Issued.Equal(s.Issued) || !reflect.DeepEqual([]any{copied.Flow, copied.Verifier, copied.ReturnTo}, []any{s.Flow, s.Verifier, s.ReturnTo}) {
 			t.Fatalf("%+v comes back as %+v, %v", s, copied, err)
 		}
 	})

@@ -55,12 +55,12 @@ func (f *Flow) check(t *oauth2.Token) (*tokens, error) {
 	if !isBearer(t.AccessToken) || !strings.EqualFold(t.TokenType, "bearer") || t.ExpiresIn <= 0 || t.ExpiresIn > 1e9 {
 		return nil, ErrBadResponse
 	}
-	r.expiry = f.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
+	r.expiry = f.config.Now().Add(time.Duration(t.ExpiresIn) * time.Second)
 	if scope, ok := t.Extra("scope").(string); ok && scope != "" {
 		r.scopes = parseScope(scope)
 	}
 	if s, ok := t.Extra("refresh_token_expires_in").(float64); ok && s > 0 && s < 1e9 {
-		r.refreshExpiry = f.Now().Add(time.Duration(s) * time.Second)
+		r.refreshExpiry = f.config.Now().Add(time.Duration(s) * time.Second)
 	}
 	r.idToken, _ = t.Extra("id_token").(string)
 	return r, nil

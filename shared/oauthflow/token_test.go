@@ -16,7 +16,7 @@ import (
 )
 
 func (f *Flow) exchangeOnce(ctx context.Context) (*tokens, error) {
-	return f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) { return f.oauth.Exchange(ctx, "the-code") })
+	return f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) { return f.oauth("").Exchange(ctx, "the-code") })
 }
 
 func TestTokenResponse(t *testing.T) {
@@ -57,7 +57,7 @@ func TestTokenResponse(t *testing.T) {
 		"a page":                             {403, `<html>` + canary, ErrBadResponse},
 	} {
 		f := newFlow(t, answers{c.status, c.body})
-		_, err := f.exchange(t.Context(), &f.oauth, "the-code", expected{nonce: "nonce"})
+		_, err := f.exchange(t.Context(), f.oauth(""), "the-code", expected{nonce: "nonce"})
 		if c.want == nil {
 			c.want = ErrIDToken // all that it lacks
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	w := &world{t: t, clock: noon, store: &steps{Store: tokenstore.NewMemory()}}
 	client := fakegoogle.Client{ID: "client-1", Secret: "secret-1", RedirectURIs: []string{ownOrigin + "/oauth2callback"}, Origins: []string{ownOrigin}}
 	w.google = fakegoogle.New(fakegoogle.Options{Clients: []fakegoogle.Client{client}, Now: w.now, SigningKey: rsaKey()})
-	c := newFlow(t, roundTrip(w.roundTrip)).Config
+	c := newFlow(t, roundTrip(w.roundTrip)).config
 	c.Store, c.Now, c.FrontEnds, c.Apart = w.store, w.now, []string{frontEnd}, []string{cloud}
 	c.Audit = func(_ context.Context, event, owner string, pairs ...any) {
 		w.mu.Lock()
@@ -79,9 +80,6 @@ func (w *world) advance(d time.Duration) {
 
 // roundTrip serves a request to Google without a network.
 func (w *world) roundTrip(r *http.Request) (res *http.Response, err error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
 	body := ""
 	if r.Body != nil {
 		b, _ := io.ReadAll(r.Body)
@@ -93,6 +91,9 @@ func (w *world) roundTrip(r *http.Request) (res *http.Response, err error) {
 			return res, err
 		}
 		body = form.Encode()
+	}
+	if err := r.Context().Err(); err != nil { // send may have taken its time
+		return nil, err
 	}
 	defer func() {
 		if recover() != nil {
@@ -257,8 +258,9 @@ func (w *world) popup(user, scopes string) string {
 // steps is a Store at which others act just before a call. An act runs once.
 type steps struct {
 	tokenstore.Store
-	beforePut, beforeDelete, beforeGet func()
-	failPut                            error
+	beforePut, beforeDelete func()
+	failPut                 error
+	reads, writes           atomic.Int64
 }
 
 func once(act *func()) {
@@ -269,12 +271,13 @@ func once(act *func()) {
 }
 
 func (s *steps) Get(ctx context.Context, owner string) (*tokenstore.Grant, error) {
-	once(&s.beforeGet)
+	s.reads.Add(1)
 	return s.Store.Get(ctx, owner)
 }
 
 func (s *steps) Put(ctx context.Context, g *tokenstore.Grant) error {
 	once(&s.beforePut)
+	s.writes.Add(1)
 	if s.failPut != nil {
 		return s.failPut
 	}
@@ -284,4 +287,16 @@ func (s *steps) Put(ctx context.Context, g *tokenstore.Grant) error {
 func (s *steps) Delete(ctx context.Context, g *tokenstore.Grant) error {
 	once(&s.beforeDelete)
 	return s.Store.Delete(ctx, g)
+}
+
+func (s *steps) UseOnce(ctx context.Context, id string, until time.Time) error {
+	s.writes.Add(1)
+	return s.Store.UseOnce(ctx, id, until)
+}
+
+// spent returns what do cost: calls of the token endpoint, reads and writes of the store.
+func (w *world) spent(do func()) [3]int64 {
+	reads, writes := w.store.reads.Load(), w.store.writes.Load()
+	calls := w.exchanges(do)
+	return [3]int64{int64(calls), w.store.reads.Load() - reads, w.store.writes.Load() - writes}
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,11 @@ func NewTransport(standIn *url.URL) http.RoundTripper {
 	return &mover{t, standIn.Scheme, standIn.Host}
 }
 
+// isGoogle reports whether a host is one of Google's. The issuer of an app's users may be anywhere.
+func isGoogle(host string) bool {
+	return strings.HasSuffix(host, ".googleapis.com") || strings.HasSuffix(host, ".google.com")
+}
+
 // A mover sends what is meant for Google to another host.
 type mover struct {
 	base         http.RoundTripper
@@ -38,6 +44,9 @@ type mover struct {
 }
 
 func (m *mover) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !isGoogle(r.URL.Hostname()) {
+		return m.base.RoundTrip(r)
+	}
 	moved := *r
 	u := *r.URL
 	u.Scheme, u.Host = m.scheme, m.host
