@@ -203,7 +203,7 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 			return http.StatusOK, operation(name)
 		}
 		return http.StatusOK, sent
-	case r.Method == http.MethodPatch:
+	case r.Method == http.MethodPatch || r.Method == http.MethodPut:
 		changed := resource{"name": name}
 		maps.Copy(changed, stored)
 		maps.Copy(changed, sent)
@@ -261,6 +261,9 @@ func (c *cloud) id(r *http.Request, sent resource) string {
 		return id + "@project.iam.gserviceaccount.com"
 	}
 	id, _ := sent["name"].(string)
+	if id == "" { // one that the API gives
+		id = strconv.Itoa(len(c.resources))
+	}
 	return path.Base(id)
 }
 

@@ -149,7 +149,7 @@ while read -r name _ _ timeout _ _ _ schedule; do
     continue
   fi
   job=("$name" "$project" --location="$REGION" --schedule="$schedule" --time-zone="$zone"
-    --uri="$address" --http-method=POST --message-body="{\"time_zone\":\"$zone\"}"
+    --uri="$address" --http-method=POST --message-body="{\"time_zone\":\"$zone\",\"address\":\"$address\"}"
     --oidc-service-account-email="$SCHEDULER_ACCOUNT" --oidc-token-audience="$BASE_URL/$name"
     --attempt-deadline="${timeout}s" --max-retry-attempts=5 --min-backoff=10s --max-backoff=600s)
   unless gcloud scheduler jobs describe "$name" --location="$REGION" "$project" -- \

@@ -119,7 +119,7 @@ func TestSetup(t *testing.T) {
 		job := c.resources["projects/project/locations/region/jobs/dailyevent"]
 		target := job["httpTarget"].(resource)
 		body, _ := base64.StdEncoding.DecodeString(target["body"].(string))
-		if string(body) != `{"time_zone":"Europe/Berlin"}` {
+		if string(body) != `{"time_zone":"Europe/Berlin","address":"https://region-project.cloudfunctions.net/dailyevent"}` {
 			t.Errorf("body %s", body)
 		}
 		token := resource{"serviceAccountEmail": "oauth-scheduler@project.iam.gserviceaccount.com",
