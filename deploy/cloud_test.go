@@ -107,11 +107,11 @@ func (c *cloud) env(t *testing.T) []string {
 		"CLOUDSDK_CORE_DISABLE_PROMPTS=true",
 		"CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
 		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true",
-		"REGION=region",
+		"REGION=region", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE="+c.URL+"/compute/v1/",
 		// gcloud puts the region before the host of Cloud Run's API, so that this one has to be reached through a proxy.
 		"CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN=http://run.invalid/", "http_proxy="+c.URL, "no_proxy=127.0.0.1")
 	for _, api := range []string{"CLOUDFUNCTIONS", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "IAM", "SECRETMANAGER",
-		"FIRESTORE", "CLOUDSCHEDULER", "CLOUDTASKS", "CLOUDBUILD", "ARTIFACTREGISTRY", "STORAGE", "MONITORING", "LOGGING", "COMPUTE"} {
+		"FIRESTORE", "CLOUDSCHEDULER", "CLOUDTASKS", "CLOUDBUILD", "ARTIFACTREGISTRY", "STORAGE", "MONITORING", "LOGGING"} {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+c.URL+"/")
 	}
 	return env
@@ -134,7 +134,7 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.t.Errorf("%s %s: %v", r.Method, r.URL, err)
 		}
 	}
-	_, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/") // without the version
+	_, name, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/compute"), "/"), "/") // without the version
 	name, verb, _ := strings.Cut(strings.Replace(name, "projects/-/", "projects/project/", 1), ":")
 	call := r.Method + " " + name + strings.TrimSuffix(":"+verb, ":")
 	if id := c.id(r, sent); r.Method == http.MethodPost && verb == "" {
@@ -225,6 +225,8 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 			found[i] = c.withTraffic(f)
 		}
 		return http.StatusOK, resource{"functions": found}
+	case path.Base(name) == "fields": // those with a TTL policy
+		return http.StatusOK, resource{"fields": slices.DeleteFunc(c.list(name), func(f resource) bool { return f["ttlConfig"] == nil })}
 	case slices.Contains(collections, path.Base(name)):
 		return http.StatusOK, resource{path.Base(name): c.list(name)}
 	}

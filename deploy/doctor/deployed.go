@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -188,7 +190,7 @@ func (d *doctor) checkFunctions(c *deployed) {
 			d.fine(name, "is deployed as it is here, with the newest secrets")
 		}
 	}
-	for name := range c.versions {
+	for _, name := range slices.Sorted(maps.Keys(c.versions)) {
 		if !there[name] {
 			d.wrong(name, "is not deployed: deploy/deploy.sh %s", name)
 		}
@@ -263,9 +265,9 @@ func (d *doctor) checkJobs(c *deployed) {
 			d.fine(what, "calls the function")
 		}
 	}
-	for name, job := range wanted {
-		if job && !there[name] {
-			d.wrong("the scheduler's job "+name, "is missing: run deploy/setup.sh")
+	for _, f := range c.functions {
+		if f.kind == "job" && !there[f.name] {
+			d.wrong("the scheduler's job "+f.name, "is missing: run deploy/setup.sh")
 		}
 	}
 	if queue := c.settings["TASK_QUEUE"]; queue != "" && c.Queue.State != "RUNNING" {
