@@ -164,6 +164,8 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 	switch {
 	case strings.HasPrefix(name, knative):
 		return c.serveRun(r, strings.TrimPrefix(name, knative), sent)
+	case isCompute(name):
+		return c.serveCompute(r, name, sent)
 	case verb == "getIamPolicy":
 		return http.StatusOK, c.policy(name)
 	case verb == "setIamPolicy":
@@ -234,7 +236,7 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 }
 
 // collections can be listed.
-var collections = []string{"versions", "services", "jobs", "secrets", "metrics", "alertPolicies", "uptimeCheckConfigs"}
+var collections = []string{"versions", "services", "jobs", "secrets", "metrics", "alertPolicies", "notificationChannels", "uptimeCheckConfigs"}
 
 var statusNames = map[int]string{400: "FAILED_PRECONDITION", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ALREADY_EXISTS"}
 

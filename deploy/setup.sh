@@ -103,7 +103,7 @@ accessor "$KEYSET_SECRET"
 [ -z "$client" ] || accessor "$CLIENT_SECRET"
 patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none \
   --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/datastore.user \
-  --condition="title=own-database,expression=resource.name == 'projects/$GOOGLE_CLOUD_PROJECT/databases/$FIRESTORE_DATABASE'"
+  --condition="title=own-database,expression=resource.name == \"projects/$GOOGLE_CLOUD_PROJECT/databases/$FIRESTORE_DATABASE\""
 patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none --condition=None \
   --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/cloudbuild.builds.builder
 

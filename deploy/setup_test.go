@@ -96,7 +96,7 @@ func TestSetup(t *testing.T) {
 		want := map[string][]string{
 			"serviceAccount:oauth-functions@project.iam.gserviceaccount.com": {
 				"roles/cloudtasks.enqueuer on projects/project/locations/region/queues/jobs",
-				"roles/datastore.user on projects/project where resource.name == 'projects/project/databases/(default)'",
+				"roles/datastore.user on projects/project where resource.name == \"projects/project/databases/(default)\"",
 				"roles/iam.serviceAccountUser on projects/project/serviceAccounts/oauth-scheduler@project.iam.gserviceaccount.com",
 				"roles/secretmanager.secretAccessor on projects/project/secrets/oauth-client",
 				"roles/secretmanager.secretAccessor on projects/project/secrets/token-keyset",
