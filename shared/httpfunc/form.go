@@ -1,7 +1,6 @@
 package httpfunc
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -58,7 +57,7 @@ const (
 	maxText     = 64 << 10 // bytes of text, where a function declares nothing else and for strangers
 	maxFields   = 1000     // values of all fields
 	maxNameSize = 256      // bytes of a field's name
-	maxPartHead = 16 << 10 // bytes between the values of a multipart form: boundary and header
+	maxHeads    = 64 << 10 // bytes between the values of a multipart form: boundaries and headers
 )
 
 // read reads the body into x.form, within what the function takes from who is asking. What was read
@@ -154,11 +153,13 @@ func (p *formReader) add(name, value string) error {
 	case len(name) > maxNameSize:
 		return Invalid("The name of a field is too long.")
 	case !utf8.ValidString(name), !utf8.ValidString(value):
-		return Invalid("The text is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
+		return errNotUTF8
 	}
 	p.x.form.Add(name, value)
 	return nil
 }
+
+var errNotUTF8 = Invalid("The text is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
 
 // another counts a value.
 func (p *formReader) another() error {
@@ -194,9 +195,18 @@ func (p *formReader) urlencoded(body io.Reader) error {
 	return nil
 }
 
-// json reads an object whose members are strings, numbers, booleans, null, or lists of these.
+// json reads an object whose members are strings, numbers, booleans, null, or lists of these. The decoder
+// gets the body as a whole: it looks at white space again each time that more arrives, and replaces what is
+// not UTF-8 without a word.
 func (p *formReader) json(body io.Reader) error {
-	d := json.NewDecoder(skipBOM(body))
+	b, err := io.ReadAll(body)
+	switch {
+	case err != nil:
+		return err
+	case !utf8.Valid(b):
+		return errNotUTF8
+	}
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil {
 		return err
@@ -251,8 +261,8 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 }
 
 func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error {
+	body.left = p.limit + maxHeads
 	for {
-		body.left = maxPartHead
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -264,7 +274,6 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 		name, isFile := params["filename"]
 		switch {
 		case !isFile:
-			body.left = p.left + maxPartHead
 			value, err := io.ReadAll(io.LimitReader(part, p.left+1))
 			if err == nil {
 				err = p.add(params["name"], string(value))
@@ -274,6 +283,9 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 			}
 		case name == "":
 			// No file was chosen: browsers send an empty part.
+			if err := p.another(); err != nil {
+				return err
+			}
 		case p.x.form.File != nil:
 			return Invalid("There are two files. Send one.")
 		case !p.x.mayUpload(), p.x.r.ContentLength > maxRequest:
@@ -288,6 +300,7 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 
 // file takes a file part. One of up to maxHeld bytes is held, and the fields behind it are read, too.
 func (p *formReader) file(body *boundedBody, parts *multipart.Reader, part *multipart.Part, name string) error {
+	left := body.left
 	body.left, body.streamed = maxRequest, true
 	body.over = &http.MaxBytesError{Limit: maxRequest}
 	head, err := readHead(part)
@@ -302,7 +315,7 @@ func (p *formReader) file(body *boundedBody, parts *multipart.Reader, part *mult
 		return Invalid("The name of the file is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
 	}
 	if f.Held {
-		body.streamed, body.over = false, p.tooMuch()
+		body.left, body.streamed, body.over = left, false, p.tooMuch()
 	} else {
 		f.Reader = io.MultiReader(f.Reader, &lastPart{part, parts})
 	}
@@ -361,15 +374,6 @@ var unescapeName = strings.NewReplacer("%22", `"`, "%0D%0A", " ", "%0D", " ", "%
 func fileName(name string) string {
 	name = unescapeName.Replace(name)
 	return name[strings.LastIndexAny(name, `/\`)+1:]
-}
-
-// skipBOM leaves out a byte order mark at the beginning.
-func skipBOM(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
-	if head, _ := b.Peek(3); string(head) == "\ufeff" {
-		b.Discard(3)
-	}
-	return b
 }
 
 // pairs yields the names and values of a query as browsers write it: what cannot be an escape is text,
