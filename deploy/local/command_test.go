@@ -35,7 +35,7 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	other := httptest.NewServer(http.NotFoundHandler())
+	other := httptest.NewServer(http.FileServer(http.Dir(t.TempDir()))) // which answers 200
 	defer other.Close()
 	dir := t.TempDir()
 	file := func(name, content string) string {
