@@ -160,7 +160,7 @@ func TestAPIRefusalIsRetriedByItsKind(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		r := httptest.NewRequest("GET", "/listlabels", nil).WithContext(ctx)
-		r.Header.Set("Cookie", "session="+b.cookie())
+		r.Header.Set("Cookie", w.cookieName()+"="+b.cookie())
 		expect(t, w.serve(r), http.StatusBadGateway)
 		if n := w.fake.Calls(gmail); n != 1 || ctx.Err() != nil {
 			t.Errorf("%d calls, %v", n, ctx.Err())

@@ -244,9 +244,14 @@ func (x *exchange) fault(err error) string {
 	return r.Fault()
 }
 
-// sendToGoogle redirects the browser to Google's consent page. A browser that was never here gets its
-// id on the way, and the cookie of a session that is over is replaced.
+// sendToGoogle redirects the browser to Google's consent page, unless it is one in which Google signs nobody
+// in. A browser that was never here gets its id on the way, and the cookie of a session that is over is
+// replaced.
 func (x *exchange) sendToGoogle(ask oauthflow.Request) error {
+	if isInApp(x.r.UserAgent()) {
+		return &Error{Status: http.StatusForbidden, Code: "disallowed_useragent", Message: deniedTexts["disallowed_useragent"] +
+			" Its address is " + x.URL(x.f.Name) + "."}
+	}
 	if x.session.Browser == "" {
 		x.session.Browser, x.newCookie = seal.NewID(), true
 	}

@@ -243,6 +243,9 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 			if v != '[' || list {
 				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
 			}
+			if err := p.another(); err != nil { // empty lists are not free
+				return err
+			}
 			list = true
 			continue
 		case string:
@@ -394,6 +397,7 @@ func unescape(s string) string {
 		return text
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '+':
