@@ -21,7 +21,7 @@ func TestHelp(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", flag, err)
 		}
-		for _, want := range []string{"usage: go run ./deploy/local", "-addr", "-client-secret", "-project", "localhost:8080", "TOKEN_KEYSET"} {
+		for _, want := range []string{"usage: go run ./deploy/local", "-addr", "-client-secret", "-project", "-data", "localhost:8080", "TOKEN_KEYSET", "BASE_URL", "FUNCTION_TARGET", "FRONT_ENDS"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s: no %q in %s", flag, want, out)
 			}
