@@ -184,10 +184,13 @@ func titleOf(status int) string {
 // there, and a program.
 func (x *exchange) consentProblem(e *oauthflow.ConsentError) problem {
 	reason, missing := consentReason(x.grant, e.Reason), append([]string{}, e.Missing...)
-	if x.f.Name == callbackName {
-		reason, missing = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url.", x.config.Scopes
-	}
-	if x.bearer != nil && x.grant == nil {
+	switch {
+	case x.f.Name == callbackName:
+		reason = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url."
+		if x.bearer == nil {
+			missing = x.config.Scopes
+		}
+	case x.bearer != nil && x.grant == nil:
 		reason = "No Google account is connected yet."
 	}
 	p := problem{status: http.StatusUnauthorized, code: "consent_required", title: "Permission needed", text: reason, missing: &missing, reason: reason}
