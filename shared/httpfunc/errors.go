@@ -110,6 +110,7 @@ var problems = []struct {
 	{oauthflow.ErrRateLimited, limited},
 	{oauthflow.ErrUnavailable, tryLater},
 	{tokenstore.ErrUnavailable, tryLater},
+	{errQueue, tryLater},
 	{tokenstore.ErrConflict, tryLater},
 	{seal.ErrUnknownKey, tryLater},
 	{context.DeadlineExceeded, tryLater},

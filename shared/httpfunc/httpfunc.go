@@ -68,6 +68,9 @@ func Functions() []Function {
 	return list
 }
 
+// UsersAPage is how many users of a job have their turn in one task of TASK_QUEUE.
+const UsersAPage = runPage
+
 // Names returns the names of the functions in this process.
 func Names() []string { return slices.Sorted(maps.Keys(handlers)) }
 
