@@ -167,4 +167,3 @@ func (s *unwritable) Put(ctx context.Context, g *tokenstore.Grant) error {
 	}
 	return s.Store.Put(ctx, g)
 }
-

@@ -175,11 +175,12 @@ func TestTasks(t *testing.T) {
 		}
 	})
 	t.Run("have users whose turn failed in a way that may pass tried again, and nobody else, in one task for their page", func(t *testing.T) {
-		var broken atomic.Bool
-		broken.Store(true)
+		var broken atomic.Pointer[string]
+		whose := func(suffix string) { broken.Store(&suffix) }
+		whose("7")
 		w := newTaskWorld(t, 150, func(c *httpfunc.Call) error {
 			switch {
-			case broken.Load() && strings.HasSuffix(c.User.ID, "7"):
+			case strings.HasSuffix(c.User.ID, *broken.Load()):
 				return fmt.Errorf("%w: today", oauthflow.ErrUnavailable)
 			case c.User.ID == "user0001":
 				return fmt.Errorf("always")
@@ -206,8 +207,11 @@ func TestTasks(t *testing.T) {
 		if !slices.Equal(pauses, want) {
 			t.Errorf("pauses %v, want %v", pauses, want)
 		}
-		broken.Store(false)
-		expect(t, w.queue.hand(again), http.StatusOK, `{"done":10,"skipped":0,"failed":0}`)
+		whose("57")
+		expect(t, w.queue.hand(again), http.StatusOK, `{"done":9,"skipped":0,"failed":1}`)
+		again = slices.DeleteFunc(w.queue.names(), func(name string) bool { return name == next })[0]
+		whose("nobody")
+		expect(t, w.queue.hand(again), http.StatusOK, `{"done":1,"skipped":0,"failed":0}`)
 		if w.one() != next {
 			t.Error("a task for users handed out a page")
 		}
