@@ -95,6 +95,7 @@ var (
 	internal = problem{status: 500, code: "internal", title: "This went wrong here",
 		text: "The mistake is not yours."}
 	invalidToken = problem{status: 401, code: "invalid_token", text: "The bearer token is not one of a user of this service, or it has expired."}
+	noEvent      = problem{status: 400, code: "invalid_request", text: "The body is no security event of Google's for this service."}
 	otherDomain  = problem{status: 403, code: "domain_not_allowed", title: "This account cannot be used here",
 		text: "This service is for the accounts of certain organizations, and yours is not among them. Nothing was kept. Choose another account."}
 )
@@ -110,9 +111,11 @@ var problems = []struct {
 	{oauthflow.ErrInvalidGrant, badCode},
 	{oauthflow.ErrBearer, invalidToken},
 	{oauthflow.ErrDomain, otherDomain},
+	{oauthflow.ErrSecurityEvent, noEvent},
 	{oauthflow.ErrRateLimited, limited},
 	{oauthflow.ErrUnavailable, tryLater},
 	{tokenstore.ErrUnavailable, tryLater},
+	{errQueue, tryLater},
 	{tokenstore.ErrConflict, tryLater},
 	{seal.ErrUnknownKey, tryLater},
 	{context.DeadlineExceeded, tryLater},

@@ -86,10 +86,16 @@ func (x *exchange) run() error {
 	if err := x.gate(); err != nil {
 		return err
 	}
-	visited := x.visit()
+	var visited error
+	if !x.f.open {
+		visited = x.visit()
+	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.timeout())
 	defer cancel()
 	x.r = x.r.WithContext(ctx)
+	if x.f.open {
+		return x.f.serve(x)
+	}
 	read := x.read() // also where nobody can be signed in: what was typed is to be shown again
 	if visited != nil {
 		return visited
