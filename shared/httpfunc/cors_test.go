@@ -9,7 +9,7 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-func TestCORS(t *testing.T) {
+func TestFrontEndsAreExact(t *testing.T) {
 	keys, err := seal.New()
 	if err != nil {
 		t.Fatal(err)
