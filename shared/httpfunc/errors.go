@@ -88,6 +88,8 @@ var (
 		text: "Something that this page needs did not answer in time. Nothing was lost."}
 	badAnswer = problem{status: 502, code: "bad_gateway", title: "Google had a problem",
 		text: "Google could not do this, or answered something that makes no sense. Nothing was lost; please try again later."}
+	clockOff = problem{status: 502, code: "clock_off", title: "The sign-in could not be checked",
+		text: "The clock of this service and Google's do not agree, so that nobody can sign in. Whoever runs the service has to set its clock. Nothing was changed."}
 	limited = problem{status: 429, code: "rate_limited", title: "Too much at once", retryAfter: 30 * time.Second,
 		text: "Google asks for a pause. Please try again in a while."}
 	tooLarge = problem{status: 413, code: "too_large", title: "That is too large",
@@ -122,6 +124,7 @@ var problems = []struct {
 	{context.Canceled, tryLater},
 	{os.ErrDeadlineExceeded, tryLater}, // of a body that stalls
 	{oauthflow.ErrBadResponse, badAnswer},
+	{oauthflow.ErrClock, clockOff},
 	{oauthflow.ErrIDToken, badAnswer},
 	{oauthflow.ErrInvalidClient, internal},
 	{userclient.ErrCut, badAnswer},
