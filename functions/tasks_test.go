@@ -333,3 +333,28 @@ func TestUsersByName(t *testing.T) {
 		expect(t, w.post("taskjob", `{"users":["user0001","user0000"]}`), http.StatusServiceUnavailable, `{"done":1,"skipped":0,"failed":1,"error":"incomplete"}`)
 	})
 }
+
+func TestARunWithoutAQueueTriesUsersAgainForItsSlot(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	w := newTaskWorld(t, 250, func(c *httpfunc.Call) error {
+		if broken.Load() && strings.HasSuffix(c.User.ID, "42") {
+			return oauthflow.ErrUnavailable
+		}
+		return nil
+	})
+	env := w.envWith("TASK_QUEUE", "")
+	delete(env, "BASE_URL")
+	w.process = w.start(t, env)
+	expect(t, w.post("taskjob", ""), http.StatusServiceUnavailable, `{"done":247,"skipped":0,"failed":3,"error":"incomplete"}`)
+	expect(t, w.post("taskjob", ""), http.StatusServiceUnavailable, `{"done":0,"skipped":0,"failed":3,"error":"incomplete"}`)
+	broken.Store(false)
+	if _, err := tokenstore.Update(t.Context(), w.store, "user0042", func(g *tokenstore.Grant) error { g.SetJob("taskjob", false); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.post("taskjob", ""), http.StatusOK, `{"done":2,"skipped":1,"failed":0}`)
+	w.wantDone(map[int]int{1: 249})
+	if cursor, err := w.store.Cursor(t.Context(), "taskjob"); err != nil || cursor != "" {
+		t.Errorf("cursor %q, %v", cursor, err)
+	}
+}
