@@ -1,15 +1,13 @@
 #!/usr/bin/env bash
-# Deploys functions: deploy/deploy.sh NAME...|all
-# DRY_RUN=1 prints the commands. STAGED=1 takes what is in deploy/.stage already.
+# Deploys the functions whose code or settings changed: deploy/deploy.sh NAME...|all|app
+# DRY_RUN=1 prints the commands. FORCE=1 deploys what did not change, too. STAGED=1 takes what stage.sh laid out.
 set -euo pipefail
+unset CDPATH
 cd "$(dirname "$0")/.."
 . deploy/command.sh
-
-if [ $# = 0 ]; then
-  echo 'usage: deploy/deploy.sh NAME...|all' >&2
-  exit 2
-fi
 . deploy/settings.sh
+names=$(selected "$@")
+[ -n "${STAGED-}" ] || deploy/stage.sh "$@" >&2
 
 # environment NAME... prints NAME=value,... of the variables that are not empty.
 environment() {
@@ -20,21 +18,41 @@ environment() {
   printf '%s' "${pairs#,}"
 }
 
-lines=$(selected "$@")
-while read -r name access memory cpu concurrency timeout instances _ extra; do
-  stage=deploy/.stage/$name
-  [ -n "${STAGED-}" ] || run go run ./deploy/stage "$name" "$stage"
-  case $access in
-    public) invoker=--allow-unauthenticated ;;
-    private) invoker=--no-allow-unauthenticated ;;
+# What is deployed: name, version, state, whether the latest revision has all the traffic.
+deployed=''
+if [ -z "${DRY_RUN-}${FORCE-}" ]; then
+  deployed=$(gcloud functions list --v2 --project="$GOOGLE_CLOUD_PROJECT" --regions="$REGION" \
+    --format='value(name.basename(), labels.version, state, serviceConfig.allTrafficOnLatestRevision)')
+fi
+
+deploy() {
+  local name=$1 kind memory timeout command version place=(--project="$GOOGLE_CLOUD_PROJECT" --region="$REGION")
+  read -r _ kind memory timeout _ < <(named "$name")
+  # shellcheck disable=SC2046,SC2086 # lists of names
+  command=(gcloud functions deploy "$name"
+    "${place[@]}" --gen2 --runtime="$RUNTIME" --entry-point="$name" --trigger-http --ingress-settings="$INGRESS" --serve-all-traffic-latest-revision
+    --memory="$memory" --cpu="$CPU" --concurrency="$CONCURRENCY" --timeout="${timeout}s" --max-instances="$MAX_INSTANCES"
+    --service-account="$FUNCTIONS_ACCOUNT"
+    --build-service-account="projects/$GOOGLE_CLOUD_PROJECT/serviceAccounts/$BUILD_ACCOUNT"
+    --set-secrets="$SECRETS"
+    --set-env-vars="$(environment $ENVIRONMENT $(case $kind in job | all) echo $JOB_ENVIRONMENT ;; esac))")
+  # Of what is uploaded, and of the settings. A label's value has at most 63 characters.
+  version=$(sed 's/.* //' "$STAGES/$name.report")-$(printf '%s\n' "${command[@]}" | cksum | cut -d ' ' -f 1)
+  if grep -q "^$name	$version	ACTIVE	True" <<<"$deployed"; then
+    echo "is deployed as it is here already; FORCE=1 deploys it again"
+  else
+    run "${command[@]}" --source="$STAGES/$name" --format=none --update-labels="version=$version"
+  fi
+  # After every deploy, which may have failed half way or undo it.
+  case $PUBLIC in
+    no-invoker-check) run gcloud run services update "$name" "${place[@]}" --no-invoker-iam-check ;;
+    *)
+      run gcloud run services add-iam-policy-binding "$name" "${place[@]}" --format=none --member=allUsers --role=roles/run.invoker || {
+        echo 'It runs and nobody may call it. Where an organization forbids allUsers, set PUBLIC=no-invoker-check and repeat.'
+        return 1
+      }
+      ;;
   esac
-  # shellcheck disable=SC2086 # lists of names
-  variables=$(environment $ENVIRONMENT ${extra#-})
-  run gcloud functions deploy "$name" \
-    --project="$GOOGLE_CLOUD_PROJECT" --region="$REGION" --gen2 --runtime="$RUNTIME" \
-    --entry-point="$name" --source="$stage" --trigger-http "$invoker" \
-    --memory="$memory" --cpu="$cpu" --concurrency="$concurrency" --timeout="$timeout" --max-instances="$instances" \
-    --service-account="$FUNCTIONS_ACCOUNT" \
-    --build-service-account="projects/$GOOGLE_CLOUD_PROJECT/serviceAccounts/$BUILD_ACCOUNT" \
-    --set-secrets="$SECRETS" --set-env-vars="$variables" </dev/null
-done <<<"$lines"
+}
+# shellcheck disable=SC2086 # a list of names
+together deploy $names

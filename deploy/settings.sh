@@ -1,54 +1,99 @@
-# The settings of the deployment, for setup.sh, deploy.sh and smoke.sh.
+# The settings of the deployment, for the scripts beside it, which run in the folder above.
 # shellcheck shell=bash disable=SC2034
 
 # Each of these can be set in the environment.
 : "${GOOGLE_CLOUD_PROJECT:?set it to the id of your Google Cloud project}"
 : "${REGION:=europe-west1}"
-: "${BASE_URL:=https://$REGION-$GOOGLE_CLOUD_PROJECT.cloudfunctions.net}"
+: "${ALL_IN_ONE:=}" # 1: one function, app, serves all the others under their paths
+case " $* ${NAMES-} " in *' app '*) ALL_IN_ONE=1 ;; esac
+
+# The id of a project of a domain is DOMAIN:PROJECT, and names turn it round.
+case $GOOGLE_CLOUD_PROJECT in
+  *:*) PROJECT_NAME=${GOOGLE_CLOUD_PROJECT#*:}.${GOOGLE_CLOUD_PROJECT%%:*} ;;
+  *) PROJECT_NAME=$GOOGLE_CLOUD_PROJECT ;;
+esac
+PLATFORM_URL=https://$REGION-$PROJECT_NAME.cloudfunctions.net${ALL_IN_ONE:+/app}
+
+: "${BASE_URL:=$PLATFORM_URL}"
 : "${FIRESTORE_DATABASE:=(default)}"
 : "${FIRESTORE_LOCATION:=$REGION}"
 : "${COLLECTION_PREFIX:=}"
 : "${SESSION_COOKIE:=}"
 : "${OAUTH_SCOPES:=}"
-: "${SCHEDULE:=0 18 * * *}" # when dailyevent runs, in TIME_ZONE
-: "${TIME_ZONE:=Etc/UTC}"   # also the one of the events that dailyevent makes
+: "${AUTH_ISSUER:=}"
+: "${AUTH_AUDIENCE:=}"
+: "${FRONT_ENDS:=}"
+: "${ALLOWED_DOMAINS:=}"
+: "${TIME_ZONE:=Etc/UTC}" # of the jobs' schedules; TIME_ZONE_dailyevent and SCHEDULE_dailyevent are that job's own
+: "${TASK_QUEUE:=}"       # the id of a Cloud Tasks queue that jobs are spread over; none: one process does a run
+: "${INGRESS:=all}"       # internal-and-gclb: a load balancer is the only way in
+: "${PUBLIC:=allUsers}"   # no-invoker-check: where an organization forbids allUsers
 
-# Who the functions are, who starts the job, and who builds.
-FUNCTIONS_ACCOUNT=oauth-functions@$GOOGLE_CLOUD_PROJECT.iam.gserviceaccount.com
-SCHEDULER_ACCOUNT=oauth-scheduler@$GOOGLE_CLOUD_PROJECT.iam.gserviceaccount.com
-BUILD_ACCOUNT=oauth-builder@$GOOGLE_CLOUD_PROJECT.iam.gserviceaccount.com
+# Of each function. Memory and timeout stand in the function's own file.
+: "${CPU:=1}"
+: "${CONCURRENCY:=80}"
+: "${MAX_INSTANCES:=10}"
+RUNTIME=go126
+
+# Who the functions are, who starts the jobs, and who builds.
+FUNCTIONS_ACCOUNT=oauth-functions@$PROJECT_NAME.iam.gserviceaccount.com
+SCHEDULER_ACCOUNT=oauth-scheduler@$PROJECT_NAME.iam.gserviceaccount.com
+BUILD_ACCOUNT=oauth-builder@$PROJECT_NAME.iam.gserviceaccount.com
 
 # Secrets: the environment variable of the functions, and the name in Secret Manager.
 CLIENT_SECRET=oauth-client
 KEYSET_SECRET=token-keyset
 SECRETS=OAUTH_CLIENT_JSON=$CLIENT_SECRET:latest,TOKEN_KEYSET=$KEYSET_SECRET:latest
 
-RUNTIME=go126
+# What every function finds in its environment, unless empty, and what those that run jobs find besides.
+ENVIRONMENT='BASE_URL GOOGLE_CLOUD_PROJECT FIRESTORE_DATABASE COLLECTION_PREFIX SESSION_COOKIE OAUTH_SCOPES AUTH_ISSUER AUTH_AUDIENCE FRONT_ENDS ALLOWED_DOMAINS'
+JOB_ENVIRONMENT='SCHEDULER_ACCOUNT TASK_QUEUE'
 
-# What every function finds in its environment, unless empty. A function adds what its last column names.
-ENVIRONMENT='BASE_URL GOOGLE_CLOUD_PROJECT FIRESTORE_DATABASE COLLECTION_PREFIX SESSION_COOKIE OAUTH_SCOPES'
+case $TASK_QUEUE in
+  '' | projects/*) ;;
+  *) TASK_QUEUE=projects/$GOOGLE_CLOUD_PROJECT/locations/$REGION/queues/$TASK_QUEUE ;;
+esac
 
-# visitor: the status that a browser without a session gets.
-# dailyevent's run ends by itself within 160 s, an upload of createfile within 10 minutes.
-FUNCTIONS='
-# name          access   memory  cpu  concurrency  timeout  instances  visitor  environment
-oauth2init      public   256Mi   1    80           60s      10         302      -
-oauth2callback  public   256Mi   1    80           60s      10         400      -
-listlabels      public   256Mi   1    80           60s      10         302      -
-createfile      public   512Mi   1    80           600s     10         302      -
-createevent     public   256Mi   1    80           60s      10         302      -
-listprojects    public   256Mi   1    80           60s      10         302      -
-account         public   256Mi   1    80           60s      10         302      -
-dailyevent      public   256Mi   1    80           180s     10         302      SCHEDULER_ACCOUNT
-'
+# Where functions are laid out.
+: "${STAGES:=deploy/.stage}"
 
-# selected prints the lines of FUNCTIONS that the arguments name; "all" names every one.
+# The functions' own reader checks the settings, spells BASE_URL as the functions do, and lists the functions
+# in FUNCTIONS: name, kind, memory, timeout, visitor, API, pages, schedule.
+# shellcheck disable=SC2086,SC2163 # lists of names
+export $ENVIRONMENT $JOB_ENVIRONMENT
+if [ -n "${STAGED-}" ]; then
+  READ_SETTINGS=$(cat "$STAGES/settings") || exit 1
+else
+  READ_SETTINGS=$(go run ./deploy/functions) || exit 1
+fi
+eval "$READ_SETTINGS"
+
+# each KIND prints the lines of FUNCTIONS of that kind.
+each() { awk -v kind="$1" '$2 == kind' <<<"$FUNCTIONS"; }
+
+# named NAME prints the line of a function.
+named() { awk -v name="$1" '$1 == name' <<<"$FUNCTIONS"; }
+
+# selected [NAME...] prints the names of the functions that are deployed for these; "all" stands for every one. Without
+# arguments, NAMES holds them.
 selected() {
   local name
+  # shellcheck disable=SC2086 # a list of names
+  [ $# != 0 ] || { set -f && set -- ${NAMES-}; }
+  if [ $# = 0 ]; then
+    echo "usage: $0 ${ACTION_USAGE-}NAME...|all|app" >&2
+    return 2
+  fi
   for name; do
-    awk -v name="$name" '/^[a-z]/ && (name == "all" || name == $1) { print; found = 1 } END { exit !found }' <<<"$FUNCTIONS" || {
-      echo "no function \"$name\" in deploy/settings.sh" >&2
-      return 1
-    }
+    case $name in
+      all | app) if [ -n "$ALL_IN_ONE" ]; then echo app; else awk '$2 != "all" { print $1 }' <<<"$FUNCTIONS"; fi ;;
+      *)
+        if [ -n "$ALL_IN_ONE" ] || [ -z "$(named "$name")" ]; then
+          echo "no function \"$name\"${ALL_IN_ONE:+ beside app}; there are: $(awk '{ print $1 }' <<<"$FUNCTIONS" | xargs)" >&2
+          return 1
+        fi
+        echo "$name"
+        ;;
+    esac
   done
 }

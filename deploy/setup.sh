@@ -1,95 +1,177 @@
 #!/usr/bin/env bash
-# Sets up a Google Cloud project for the functions: deploy/setup.sh client_secret.json
+# Sets up a Google Cloud project for the functions: deploy/setup.sh [client_secret.json]
 # Can be run again at any time: what exists is kept. DRY_RUN=1 prints the commands.
 set -euo pipefail
+unset CDPATH
 
-client=${1-}
-if [ ! -f "$client" ] || ! grep -q '"web"' "$client"; then
-  echo 'usage: deploy/setup.sh FILE, the client_secret.json of a client of the type "Web application"' >&2
+client=${1-} OAUTH_CLIENT_JSON=''
+if [ $# -gt 1 ]; then
+  echo 'usage: deploy/setup.sh [FILE], the client_secret.json of a client of the type "Web application"' >&2
   exit 2
 fi
-client=$(cd "$(dirname "$client")" && pwd)/$(basename "$client")
+if [ -n "$client" ]; then
+  OAUTH_CLIENT_JSON=$(cat "$client")
+  client=$(cd "$(dirname "$client")" && pwd)/$(basename "$client")
+fi
 cd "$(dirname "$0")/.."
 . deploy/command.sh
+export OAUTH_CLIENT_JSON # for the functions' own reader
 . deploy/settings.sh
+unset OAUTH_CLIENT_JSON
 project=--project=$GOOGLE_CLOUD_PROJECT
 database=--database=$FIRESTORE_DATABASE
 
+origin=$(sed -E 's|^(https?://[^/]+).*|\1|' <<<"$BASE_URL")
+console=https://console.cloud.google.com/auth
+cat >&2 <<END
+Your OAuth client (type "Web application", $console/clients?project=$GOOGLE_CLOUD_PROJECT) needs
+  the redirect URI       $BASE_URL/oauth2callback
+  the JavaScript origin  $origin
+END
+
+# shellcheck disable=SC2046 # a list of names
 run gcloud services enable cloudfunctions.googleapis.com run.googleapis.com cloudbuild.googleapis.com \
   artifactregistry.googleapis.com secretmanager.googleapis.com firestore.googleapis.com \
-  cloudscheduler.googleapis.com iam.googleapis.com cloudresourcemanager.googleapis.com \
-  gmail.googleapis.com drive.googleapis.com calendar-json.googleapis.com "$project"
+  cloudscheduler.googleapis.com iam.googleapis.com cloudresourcemanager.googleapis.com monitoring.googleapis.com \
+  $([ -z "$TASK_QUEUE" ] || echo cloudtasks.googleapis.com) \
+  $(awk '$6 != "-" && $6 != "cloudresourcemanager.googleapis.com" { print $6 }' <<<"$FUNCTIONS" | sort -u) "$project"
 
 for account in "$FUNCTIONS_ACCOUNT" "$SCHEDULER_ACCOUNT" "$BUILD_ACCOUNT"; do
   unless gcloud iam service-accounts describe "$account" "$project" -- \
     gcloud iam service-accounts create "${account%@*}" "$project"
 done
 
-# The marks of used sign-ins carry the time from which on nobody needs them.
-unless gcloud firestore databases describe "$database" "$project" -- \
-  gcloud firestore databases create "$database" "$project" --location="$FIRESTORE_LOCATION" --type=firestore-native
+describe=(gcloud firestore databases describe "$database" "$project" '--format=value(type,locationId)')
+unless "${describe[@]}" -- gcloud firestore databases create "$database" "$project" \
+  --location="$FIRESTORE_LOCATION" --type=firestore-native --delete-protection --format=none
+if [ -z "${DRY_RUN-}" ]; then
+  attempt "$not_yet|NOT_FOUND" "${describe[@]}" || { echo "$said" >&2 && exit 1; }
+  read -r type location <<<"$said"
+  case $type in
+    FIRESTORE_NATIVE) ;;
+    *)
+      echo "The database $FIRESTORE_DATABASE is of the type $type, and the functions need Firestore's native mode." >&2
+      echo 'A project can have several: set FIRESTORE_DATABASE to a new name, such as tokens, and run this again.' >&2
+      exit 1
+      ;;
+  esac
+  [ "$location" = "$FIRESTORE_LOCATION" ] ||
+    echo "Mind: the database is in $location, the functions are in $REGION. Every request goes there and back." >&2
+fi
+
+# The marks of used sign-ins carry the time from which on nobody needs them. What is never looked for needs no index:
+# one over rising times bounds a collection to 500 writes a second.
 run gcloud firestore fields ttls update expires --collection-group="${COLLECTION_PREFIX}flows" \
-  "$database" "$project" --enable-ttl --async
-
-# first_version SECRET COMMAND... has the command write a secret's first version. A version that exists
-# is never replaced: without its keyset, everything that is stored would be lost.
-first_version() {
-  local secret=$1 versions value
-  shift
-  unless gcloud secrets describe "$secret" "$project" -- \
-    gcloud secrets create "$secret" "$project" --replication-policy=automatic
-  local list=(gcloud secrets versions list "$secret" "$project" --limit=1 '--format=value(name)')
-  local add=(gcloud secrets versions add "$secret" "$project" --data-file=-)
-  if [ -n "${DRY_RUN-}" ]; then
-    # shellcheck disable=SC2016 # for another shell
-    printf 'v=$(%s) && [ -z "$v" ] && %s | %s\n' "$(quoted "${list[@]}")" "$(quoted "$@")" "$(quoted "${add[@]}")"
-    return
-  fi
-  versions=$("${list[@]}")
-  if [ -n "$versions" ]; then
-    echo "The secret $secret is kept as it is." >&2
-    return
-  fi
-  value=$("$@")
-  printf '%s\n' "$value" | run "${add[@]}"
-}
-first_version "$CLIENT_SECRET" cat "$client"
-first_version "$KEYSET_SECRET" go run ./deploy/keyset new
-
-# The scheduler's account holds no role: dailyevent is public and checks the token itself.
-for secret in "$CLIENT_SECRET" "$KEYSET_SECRET"; do
-  run gcloud secrets add-iam-policy-binding "$secret" "$project" --format=none \
-    --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/secretmanager.secretAccessor
+  "$database" "$project" --enable-ttl --async --format=none
+for field in flows/expires grants/expiry grants/created grants/consented grants/sessions grants/apart \
+  grants/refresh_token grants/access_token; do
+  patiently gcloud firestore indexes fields update "${field#*/}" --collection-group="$COLLECTION_PREFIX${field%/*}" \
+    "$database" "$project" --disable-indexes --async --format=none
 done
-run gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none --condition=None \
-  --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/datastore.user
-run gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none --condition=None \
+
+# first_version SECRET COMMAND... makes a secret whose first version the command writes. A secret that exists is left
+# alone: without its keyset, everything that is stored would be lost.
+first_version() {
+  local secret=$1 value
+  local check=(gcloud secrets describe "$secret" "$project")
+  local create=(gcloud secrets create "$secret" "$project" --replication-policy=automatic --data-file=-)
+  shift
+  if [ -n "${DRY_RUN-}" ]; then
+    printf '%s >/dev/null 2>&1 || %s | %s\n' "$(quoted "${check[@]}")" "$(quoted "$@")" "$(quoted "${create[@]}")"
+    return
+  fi
+  if absent "${check[@]}"; then
+    value=$("$@")
+    printf '%s\n' "$value" | run "${create[@]}"
+  elif absent gcloud secrets versions describe latest --secret="$secret" "$project"; then
+    echo "The secret $secret has no version. If it was never used, delete it and run this again:" >&2
+    echo "  gcloud secrets delete $secret $project" >&2
+    exit 1
+  else
+    echo "The secret $secret is kept as it is." >&2
+  fi
+}
+first_version "$KEYSET_SECRET" go run ./deploy/keyset new
+[ -z "$client" ] || first_version "$CLIENT_SECRET" cat "$client"
+
+# grant THING... --member --role gives a role on a thing.
+accessor() {
+  patiently gcloud secrets add-iam-policy-binding "$1" "$project" --format=none \
+    --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/secretmanager.secretAccessor
+}
+accessor "$KEYSET_SECRET"
+[ -z "$client" ] || accessor "$CLIENT_SECRET"
+patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none \
+  --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/datastore.user \
+  --condition="title=own-database,expression=resource.name == \"projects/$GOOGLE_CLOUD_PROJECT/databases/$FIRESTORE_DATABASE\""
+patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none --condition=None \
   --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/cloudbuild.builds.builder
 
-# The job is called at the function's own host, whatever BASE_URL is: Firebase Hosting ends a request
-# after 60 s. A run whose time is up answers 503, and the retry goes on from there.
-job=(dailyevent "$project" --location="$REGION" --schedule="$SCHEDULE" --time-zone="$TIME_ZONE"
-  --uri="https://$REGION-$GOOGLE_CLOUD_PROJECT.cloudfunctions.net/dailyevent" --http-method=POST --message-body="{\"time_zone\":\"$TIME_ZONE\"}"
-  --oidc-service-account-email="$SCHEDULER_ACCOUNT" --oidc-token-audience="$BASE_URL/dailyevent"
-  --attempt-deadline=180s --max-retry-attempts=5 --min-backoff=10s --max-backoff=600s)
-unless gcloud scheduler jobs describe dailyevent --location="$REGION" "$project" -- \
-  gcloud scheduler jobs create http "${job[@]}" --headers=Content-Type=application/json
-run gcloud scheduler jobs update http "${job[@]}" --update-headers=Content-Type=application/json
+# The queue hands out no more pages than the API of the job with the least quota allows. The functions fill it, with
+# tasks that are sent by the scheduler's account.
+if [ -n "$TASK_QUEUE" ]; then
+  queue=${TASK_QUEUE##*/} location=--location=$(cut -d / -f 4 <<<"$TASK_QUEUE")
+  pages=$(each job | awk '$7 != "-" { print $7 }' | sort -n | head -n 1)
+  [ -z "$pages" ] || echo "The queue $queue hands out at most $pages pages of users a second: that is the APIs' quota." >&2
+  limits=(--max-dispatches-per-second="${pages:-500}" --max-concurrent-dispatches=100
+    --max-attempts=100 --max-retry-duration=86400s --min-backoff=10s --max-backoff=600s)
+  unless gcloud tasks queues describe "$queue" "$location" "$project" -- \
+    gcloud tasks queues create "$queue" "$location" "$project" "${limits[@]}"
+  patiently gcloud tasks queues update "$queue" "$location" "$project" "${limits[@]}"
+  patiently gcloud tasks queues add-iam-policy-binding "$queue" "$location" "$project" --format=none \
+    --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/cloudtasks.enqueuer
+  patiently gcloud iam service-accounts add-iam-policy-binding "$SCHEDULER_ACCOUNT" "$project" --format=none \
+    --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/iam.serviceAccountUser
+fi
 
-origin=$(sed -E 's|^(https?://[^/]+).*|\1|' <<<"$BASE_URL")
-console=https://console.cloud.google.com/auth
-cat >&2 <<END
+# A job is called at the function's own host, whatever BASE_URL is: Firebase Hosting ends a request after 60 s. The
+# scheduler's account holds no role: a job is public and checks the token itself.
+address() {
+  local name=$1 path=''
+  if [ "$INGRESS" = all ]; then
+    printf '%s/%s\n' "$PLATFORM_URL" "$name"
+    return
+  fi
+  [ -z "$ALL_IN_ONE" ] || { name=app path=/$1; }
+  if [ -n "${DRY_RUN-}" ]; then
+    echo "https://$name-1234567890.$REGION.run.app$path"
+  elif ! absent gcloud functions describe "$name" --v2 --region="$REGION" "$project"; then
+    echo "$(gcloud functions describe "$name" --v2 --region="$REGION" "$project" '--format=value(serviceConfig.uri)')$path"
+  fi
+}
+later=''
+while read -r name _ _ timeout _ _ _ schedule; do
+  schedule_name=SCHEDULE_$name zone_name=TIME_ZONE_$name
+  schedule=${!schedule_name:-$schedule} zone=${!zone_name:-$TIME_ZONE}
+  address=$(address "$name")
+  if [ -z "$address" ]; then
+    later+=" $name"
+    continue
+  fi
+  job=("$name" "$project" --location="$REGION" --schedule="$schedule" --time-zone="$zone"
+    --uri="$address" --http-method=POST --message-body="{\"time_zone\":\"$zone\",\"address\":\"$address\"}"
+    --oidc-service-account-email="$SCHEDULER_ACCOUNT" --oidc-token-audience="$BASE_URL/$name"
+    --attempt-deadline="${timeout}s" --max-retry-attempts=5 --min-backoff=10s --max-backoff=600s)
+  unless gcloud scheduler jobs describe "$name" --location="$REGION" "$project" -- \
+    gcloud scheduler jobs create http "${job[@]}" --format=none --headers=Content-Type=application/json
+  patiently gcloud scheduler jobs update http "${job[@]}" --format=none --update-headers=Content-Type=application/json
+done < <(each job)
 
-Left to do by hand, once:
-  1. $console/clients?project=$GOOGLE_CLOUD_PROJECT
-     In your client, register
-       the redirect URI       $BASE_URL/oauth2callback
-       the JavaScript origin  $origin
-  2. $console/branding?project=$GOOGLE_CLOUD_PROJECT
-     Give the consent screen a name and an address for support.
-  3. $console/scopes?project=$GOOGLE_CLOUD_PROJECT
-     Name the scopes that your functions ask for.
-  4. $console/audience?project=$GOOGLE_CLOUD_PROJECT
-     Add yourself as a test user. In Testing, Google ends each grant after 7 days; publish the app to end that.
-Then: deploy/deploy.sh all
-END
+step=0
+left() {
+  step=$((step + 1))
+  printf '  %s. %s\n' "$step" "$1" >&2
+}
+echo 'Left to do:' >&2
+if [ -z "$client" ]; then
+  left "Where the project has no client yet, make one with the redirect URI and the origin named above. The console
+     offers its client_secret.json then, and never again. Then: deploy/setup.sh client_secret.json"
+else
+  left "See that your client has the redirect URI and the origin named above: $console/clients?project=$GOOGLE_CLOUD_PROJECT"
+fi
+left "Give the consent screen a name and an address for support: $console/branding?project=$GOOGLE_CLOUD_PROJECT"
+left "Name the scopes that your functions ask for: $console/scopes?project=$GOOGLE_CLOUD_PROJECT"
+left "Add yourself as a test user: $console/audience?project=$GOOGLE_CLOUD_PROJECT
+     In Testing, Google ends each grant after 7 days; publish the app to end that."
+left 'deploy/deploy.sh all'
+[ -z "$later" ] || left "deploy/setup.sh once more: the scheduler calls$later at an address that Google gives with the first deploy"

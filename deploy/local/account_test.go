@@ -2,6 +2,19 @@ package main
 
 import "testing"
 
+func TestSignInOnly(t *testing.T) {
+	b := newTab(t, start(t, nil))
+	b.press("Sign in")
+	b.press("Ada Lovelace")
+	b.lacks("Select what")
+	b.press("Continue")
+	b.isAt("/")
+	b.sees("Signed in as " + ada)
+	b.lacks("without any permission")
+	b.open("/listlabels")
+	b.sees("gmail.labels") // which was not asked for
+}
+
 func TestSignOut(t *testing.T) {
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
@@ -10,7 +23,9 @@ func TestSignOut(t *testing.T) {
 	b.press("Sign out")
 	b.sees("You are signed out", "Not signed in")
 	b.press("Sign in")
-	b.isAt("/listlabels") // Google knows the account and what it permitted
+	b.sees("Choose an account") // or Google would undo the sign-out at once
+	b.press("Ada Lovelace")
+	b.isAt("/listlabels") // Google knows what the account permitted
 	b.sees("10 label(s) found:", "Signed in as "+ada)
 }
 
@@ -22,7 +37,7 @@ func TestSignOutEverywhere(t *testing.T) {
 	there.press("Ada Lovelace")
 	there.sees("10 label(s) found:")
 	here.open("/account")
-	here.sees("This browser", "Another browser")
+	here.sees("This browser", "Chrome on Linux")
 	here.press("Sign out everywhere")
 	here.sees("Every browser is signed out.")
 	there.open("/")
@@ -36,6 +51,7 @@ func TestDisconnect(t *testing.T) {
 	b.press("Disconnect")
 	b.sees("You are disconnected", "Google has withdrawn the permission", "Not signed in")
 	b.open("/listlabels")
+	b.press("Ada Lovelace")
 	b.sees("gmail.labels") // Google has forgotten what was permitted
 	b.press("Continue")
 	b.sees("10 label(s) found:")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -63,8 +64,10 @@ type tab struct {
 	ctx context.Context
 	url string // of the runner
 
-	mu     sync.Mutex
-	status int64 // of the page's document
+	mu      sync.Mutex
+	status  int64  // of the page's document
+	refuses string // an expression for what the browser may report, because the test is about it
+	refused int    // how often it did
 }
 
 // newTab opens a browser of its own for the runner, at /.
@@ -119,7 +122,16 @@ func watch(t testing.TB, url string, ctx context.Context) *tab {
 
 // heard takes an event of the tab.
 func (b *tab) heard(event any) {
-	fault := func(format string, args ...any) { b.t.Errorf("the browser reports: "+format, args...) }
+	fault := func(format string, args ...any) {
+		text := fmt.Sprintf(format, args...)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.refuses != "" && regexp.MustCompile(b.refuses).MatchString(text) {
+			b.refused++
+			return
+		}
+		b.t.Errorf("the browser reports: %s", text)
+	}
 	switch e := event.(type) {
 	case *network.EventResponseReceived:
 		if e.Type == network.ResourceTypeDocument {

@@ -35,7 +35,7 @@ func TestUntickedBox(t *testing.T) {
 	b.untick(gmailLabels)
 	b.press("Continue")
 	b.hasStatus(403)
-	b.sees("A permission is missing", "for listlabels", "Signed in as "+grace)
+	b.sees("A permission is missing", "(for: List my labels)", "Signed in as "+grace)
 	b.press("Give permission")
 	b.lacks("Choose an account")
 	b.press("Continue")

@@ -2,12 +2,9 @@ package main
 
 import (
 	_ "embed"
-	"fmt"
-	"io"
 	"net/http"
+	"slices"
 
-	"functions.local/oauth/shared/config"
-	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/httpfunc"
 )
 
@@ -16,65 +13,50 @@ var indexHTML string
 
 var indexPage = httpfunc.NewPage("Google API functions on behalf of a user", indexHTML)
 
-// A site is all that this process serves.
-type site struct {
-	app    *httpfunc.App
-	config *config.Config
-	google *fakegoogle.Server // nil where this process does not play Google
-	addr   string             // host:port
-}
-
-// handler serves the functions under their names, the index at / and what helps a developer.
+// handler serves the functions under their names, the index at / and what helps a developer; or one
+// function under every path.
 func (s *site) handler() http.Handler {
+	if s.target != "" {
+		return ownHosts(s.config, s.app.Handler(s.target))
+	}
 	s.app.SetHome("All functions")
 	mux := http.NewServeMux()
 	for _, name := range httpfunc.Names() {
 		mux.Handle("/"+name, s.app.Handler(name))
+		mux.Handle("/"+name+"/{$}", s.app.Handler(name)) // as the platform does
 	}
 	mux.Handle("/{$}", s.app.Show("", s.index))
 	mux.Handle("/popup", s.app.Show("popup", s.popup))
 	mux.HandleFunc("/popup.js", servePopupScript)
 	if s.google != nil {
-		mux.Handle("/schedule", s.app.Show("", s.schedule, http.MethodPost))
+		for _, job := range functions(isJob) {
+			mux.Handle("/schedule/"+job.Name, s.app.Show("schedule/"+job.Name, s.schedule(job), http.MethodPost))
+		}
+		mux.Handle(standInPath+"/", http.StripPrefix(standInPath, s.google))
 	}
 	mux.Handle("/", s.app.Show("", notFound, http.MethodGet, http.MethodHead, http.MethodPost))
-	return mux
+	return ownHosts(s.config, mux)
 }
+
+// functions returns the functions that are as said.
+func functions(are func(httpfunc.Function) bool) []httpfunc.Function {
+	return slices.DeleteFunc(httpfunc.Functions(), func(f httpfunc.Function) bool { return !are(f) })
+}
+
+func isJob(f httpfunc.Function) bool { return f.EachUser != nil }
+
+// isForUsers reports whether a function does something for users, in other words is no part of the framework.
+func isForUsers(f httpfunc.Function) bool { return f.Get != nil || isJob(f) }
 
 func (s *site) index(*http.Request) (*httpfunc.View, error) {
 	return indexPage.View(struct {
-		StandIn bool `json:"stand_in"`
-	}{s.google != nil}), nil
+		StandIn   bool                `json:"stand_in"`
+		FrontEnd  string              `json:"front_end,omitempty"`
+		Functions []httpfunc.Function `json:"-"`
+		Jobs      []httpfunc.Function `json:"-"`
+	}{s.google != nil, s.frontEnd, functions(isForUsers), functions(isJob)}), nil
 }
 
 func notFound(*http.Request) (*httpfunc.View, error) {
 	return nil, &httpfunc.Error{Status: http.StatusNotFound, Code: "not_found", Message: "Nothing is served under this address."}
-}
-
-// greet says what is running and where.
-func (s *site) greet(out io.Writer) {
-	google := "the real one; its OAuth client has to have\n" +
-		"            redirect URI       " + s.config.RedirectURI() + "\n" +
-		"            JavaScript origin  " + originOf(s.config.BaseURL) + "  (for the popup page)"
-	if at := s.config.GoogleBaseURL; at != nil {
-		google = "the stand-in at " + at.String()
-	}
-	if s.google != nil {
-		google += "; no account is needed"
-	}
-	grants := "Firestore, project " + s.config.Project
-	switch {
-	case s.config.Memory:
-		grants = "in memory, gone when this ends"
-	case s.config.Emulator != "":
-		grants += ", emulator at " + s.config.Emulator
-	}
-	fmt.Fprintf(out, `
-  Open    %s/
-  Google  %s
-  Grants  %s
-
-Ctrl-C ends it.
-
-`, s.config.BaseURL, google, grants)
 }

@@ -88,18 +88,18 @@ func TestPages(t *testing.T) {
 	page("Analytical Engine")
 
 	b.open("/")
-	b.press("Run the daily job now")
+	b.press("Run now")
 	page("Nobody has turned the job on yet")
 	b.open("/dailyevent")
 	page("It is off.")
 	b.press("Turn it on")
 	page("It is on.")
 	b.open("/")
-	b.press("Run the daily job now")
+	b.press("Run now")
 	page(`"done":1`)
 
 	b.open("/account")
-	page("Your account", "dailyevent")
+	page("Your account", "Plan every day in the background")
 	b.open("/oauth2init?account=new&return_to=/account")
 	b.press("Grace Hopper")
 	b.press("Continue")
@@ -152,8 +152,10 @@ func TestErrorPages(t *testing.T) {
 			google.Fail("/gmail/", 1, fakegoogle.Failure{Status: http.StatusUnauthorized})
 			failing("/token", 3, fakegoogle.Failure{Status: http.StatusServiceUnavailable})()
 		}, http.StatusServiceUnavailable, []string{"Please try again in a moment", ada}, "Try again"},
-		"an API switched off": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusForbidden, Reason: "accessNotConfigured"}), http.StatusForbidden, []string{"Google does not allow this", ada}, "Try again"},
-		"a fault of ours":     {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusBadRequest}), http.StatusInternalServerError, []string{"This went wrong here", "the number"}, "Try again"},
+		"an API switched off": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusForbidden, Reason: "accessNotConfigured"}), http.StatusInternalServerError, []string{"This went wrong here", ada}, "Try again"},
+		"an API that the stand-in lacks": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusNotFound, Reason: "standInUnknownApi"}), http.StatusInternalServerError,
+			[]string{"The stand-in for Google does not have this API", "-client-secret client_secret.json", "standin/"}, "Try again"},
+		"a fault of ours": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusBadRequest}), http.StatusInternalServerError, []string{"This went wrong here", "the number"}, "Try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.t = t

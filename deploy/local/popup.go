@@ -21,11 +21,7 @@ var (
 // popup is a page as a front end would have it. Its policy allows Google Identity Services what that
 // needs [Google Identity Services: set up, Content Security Policy] and our own script.
 func (s *site) popup(*http.Request) (*httpfunc.View, error) {
-	google := "https://accounts.google.com"
-	if s.config.GoogleBaseURL != nil {
-		google = s.config.GoogleBaseURL.String()
-	}
-	script, gsi := s.app.URL("popup.js"), google+"/gsi/"
+	script, gsi := s.app.URL("popup.js"), s.pages+"/gsi/"
 	return popupPage.View(struct {
 		Client   string `json:"client_id"`
 		Calendar string `json:"calendar_scope"`

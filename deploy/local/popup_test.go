@@ -1,16 +1,6 @@
 package main
 
-import (
-	"testing"
-
-	"github.com/chromedp/chromedp"
-)
-
-// finish presses the button of Google's window that closes it.
-func (b *tab) finish(button string) {
-	b.t.Helper()
-	b.do(chromedp.Click(named(button), chromedp.BySearch, chromedp.NodeVisible))
-}
+import "testing"
 
 func TestPopup(t *testing.T) {
 	b := newTab(t, start(t, nil))
@@ -19,14 +9,14 @@ func TestPopup(t *testing.T) {
 	w := b.pressForTab("Sign in with Google")
 	w.press("Ada Lovelace")
 	w.lacks("gmail.labels")
-	w.finish("Continue")
+	w.click("Continue")
 	b.sees("You are signed in as "+ada, "openid", "Signed in as "+ada)
 	b.lacks("calendar")
 
 	w = b.pressForTab("Add Calendar")
 	w.sees("calendar.events.owned")
 	w.lacks("Choose an account")
-	w.finish("Continue")
+	w.click("Continue")
 	b.sees("You are signed in as "+ada, calendarEvents)
 
 	b.open("/createevent")
@@ -39,7 +29,7 @@ func TestPopupDenied(t *testing.T) {
 	b.open("/popup")
 	w := b.pressForTab("Sign in with Google")
 	w.press("Ada Lovelace")
-	w.finish("Cancel")
+	w.click("Cancel")
 	b.sees("You did not give permission.", "Not signed in")
 }
 
@@ -61,7 +51,7 @@ func TestPopupWithoutRefreshToken(t *testing.T) {
 	b.open("/popup")
 	w := b.pressForTab("Sign in with Google")
 	w.press("Ada Lovelace")
-	w.finish("Continue")
+	w.click("Continue")
 	b.sees("gmail.labels") // the page has gone to Google
 	google.EditTokenResponse(nil)
 	b.press("Continue")

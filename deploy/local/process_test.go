@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +64,8 @@ type runner struct {
 	cmd *exec.Cmd
 	out *output // all that it wrote
 
-	google *fakegoogle.Server // where the test has it
+	google   *fakegoogle.Server // where the test has it
+	frontEnd string             // URL of the front end's page, likewise
 }
 
 // command prepares the runner with the environment variables given, and none else that it knows.
@@ -198,7 +200,7 @@ func (r *runner) expect(status int, texts ...string) func(int, http.Header, stri
 	return func(got int, _ http.Header, body string) {
 		r.t.Helper()
 		if got != status {
-			r.t.Fatalf("status %d, want %d: %s", got, status, body)
+			r.t.Fatalf("status %d, want %d: %s\n%s", got, status, body, r.out)
 		}
 		for _, text := range texts {
 			if !strings.Contains(html.UnescapeString(body), text) {
@@ -220,4 +222,14 @@ func (r *runner) signIn(c *http.Client, path, user string) {
 	if status != http.StatusSeeOther || header.Get("Location") != r.url+path {
 		r.t.Fatalf("the sign-in ends with %d at %q: %s", status, header.Get("Location"), body)
 	}
+}
+
+// parameter returns a parameter of a URL's query.
+func parameter(t testing.TB, address, name string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get(name)
 }

@@ -36,7 +36,7 @@ func TestGoogleThroughAProxy(t *testing.T) {
 	r.google = google
 
 	c := client()
-	_, header, _ := r.send(c, "GET", "/listlabels", "")
+	_, header, _ := r.send(c, "GET", "/listlabels", "", "Accept", "text/html")
 	if consent := header.Get("Location"); !strings.HasPrefix(consent, "https://accounts.google.com/o/oauth2/v2/auth?") {
 		t.Fatalf("the consent page is %s", consent)
 	}

@@ -6,33 +6,29 @@ import (
 	"strings"
 	"testing"
 
-	"functions.local/oauth/shared/config"
 	"functions.local/oauth/shared/fakegoogle"
-	"functions.local/oauth/shared/httpfunc"
 )
 
 // inProcess serves a site of the runner in this process, with Google in reach.
 func inProcess(t *testing.T) *runner {
 	t.Helper()
+	return inProcessWith(t, nil)
+}
+
+// inProcessWith is inProcess with an environment.
+func inProcessWith(t *testing.T, env map[string]string) *runner {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	addr := server.Listener.Addr().String()
-	env, google, err := (&settings{addr: addr}).environment(func(string) string { return "" })
+	out := &output{}
+	site, err := newSite(&settings{addr: addr}, func(name string) string { return env[name] }, out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	getenv := func(name string) string { return env[name] }
-	c, err := config.Parse(getenv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	app, err := httpfunc.New(httpfunc.Options{Getenv: getenv, Log: &output{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server.Config.Handler = (&site{app: app, config: c, google: google, addr: addr}).handler()
+	server.Config.Handler = site.handler()
 	server.Start()
 	t.Cleanup(server.Close)
-	return &runner{t: t, url: server.URL, google: google}
+	return &runner{t: t, url: server.URL, frontEnd: site.frontEnd, google: site.google, out: out}
 }
 
 func TestSchedule(t *testing.T) {
@@ -59,7 +55,7 @@ func TestSchedule(t *testing.T) {
 func TestScheduleRefusesAnotherSite(t *testing.T) {
 	r := inProcess(t)
 	r.expect(http.StatusForbidden, "another website")(r.schedule("cross-site"))
-	r.expect(http.StatusMethodNotAllowed)(r.send(client(), "GET", "/schedule", "", "Accept", "text/html"))
+	r.expect(http.StatusMethodNotAllowed)(r.send(client(), "GET", "/schedule/dailyevent", "", "Accept", "text/html"))
 	if n := r.google.Calls("/"); n != 0 {
 		t.Errorf("%d calls to Google", n)
 	}
@@ -69,7 +65,7 @@ func TestScheduleIsForTheStandInOnly(t *testing.T) {
 	r, _ := startWithGoogle(t)
 	r.expect(http.StatusNotFound)(r.schedule("same-origin"))
 	_, _, index := r.send(client(), "GET", "/", "", "Accept", "text/html")
-	if strings.Contains(index, "Run the daily job") || strings.Contains(index, "A stand-in plays Google") {
+	if strings.Contains(index, "Run now") || strings.Contains(index, "A stand-in plays Google") {
 		t.Errorf("the index offers what is not there: %s", index)
 	}
 }
@@ -77,5 +73,5 @@ func TestScheduleIsForTheStandInOnly(t *testing.T) {
 // schedule presses the button, on a page of the site named.
 func (r *runner) schedule(site string) (int, http.Header, string) {
 	r.t.Helper()
-	return r.send(client(), "POST", "/schedule", "", "Accept", "text/html", "Sec-Fetch-Site", site)
+	return r.send(client(), "POST", "/schedule/dailyevent", "", "Accept", "text/html", "Sec-Fetch-Site", site)
 }

@@ -1,39 +1,54 @@
 package main
 
 import (
-	"net"
-	"net/http"
-	"net/url"
-	"strings"
+	"fmt"
+	"os"
+	"path/filepath"
 
+	"functions.local/oauth/shared/config"
 	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/seal"
 )
 
-// startStandIn serves a stand-in for Google that knows the app at baseURL as its one OAuth client. It
-// returns the stand-in, its URL and the client as client_secret.json.
-func startStandIn(baseURL string) (google *fakegoogle.Server, at, clientJSON string, err error) {
-	baseURL = strings.TrimSuffix(baseURL, "/")
-	client := fakegoogle.Client{
-		ID:           "local.apps.googleusercontent.com",
-		Secret:       seal.NewID(),
-		RedirectURIs: []string{baseURL + "/oauth2callback"},
-		Origins:      []string{originOf(baseURL)},
+// standInPath is where browsers find the stand-in's pages: on this server, since they may reach no other.
+const standInPath = "/google"
+
+// startStandIn serves the APIs of a stand-in for Google at an address of their own, where the functions
+// call them. It returns the stand-in, the APIs' origin, and its one OAuth client as client_secret.json.
+func startStandIn(c *config.Config) (google *fakegoogle.Server, at, clientJSON string, err error) {
+	host := "127.0.0.1"
+	if !isThere(host) {
+		host = "::1"
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	listeners, err := listen(host, "0")
 	if err != nil {
 		return nil, "", "", err
 	}
-	google = fakegoogle.New(fakegoogle.Options{Clients: []fakegoogle.Client{client}})
-	go http.Serve(l, google)
-	return google, "http://" + l.Addr().String(), client.JSON(), nil
+	client := fakegoogle.Client{
+		ID:           "local.apps.googleusercontent.com",
+		Secret:       seal.NewID(),
+		RedirectURIs: []string{c.RedirectURI()},
+		Origins:      append(c.Origins(), originOf(c.BaseURL)),
+	}
+	google = fakegoogle.New(fakegoogle.Options{Clients: []fakegoogle.Client{client}, Public: c.BaseURL + standInPath})
+	if err := addAnswers(google); err != nil {
+		return nil, "", "", err
+	}
+	serveBeside(listeners, c, google)
+	return google, "http://" + listeners[0].Addr().String(), client.JSON(), nil
 }
 
-// originOf returns the origin of a URL, or "" for what is none.
-func originOf(baseURL string) string {
-	u, err := url.Parse(baseURL)
+// addAnswers gives the stand-in what the functions' folders hold for APIs that it does not know. They are
+// found where the runner is started in the checkout.
+func addAnswers(google *fakegoogle.Server) error {
+	folders, err := filepath.Glob("functions/*/standin")
 	if err != nil {
-		return ""
+		return err
 	}
-	return u.Scheme + "://" + u.Host
+	for _, folder := range folders {
+		if err := google.AddAnswers(os.DirFS(folder)); err != nil {
+			return fmt.Errorf("%s: %w", folder, err)
+		}
+	}
+	return nil
 }

@@ -76,7 +76,7 @@ func newcomer(t *testing.T, r *runner) {
 	b.press("Create file")
 	b.hasStatus(200)
 	b.sees("Your file is in your Drive", "notes.txt")
-	if link := b.link("Open it in Drive"); !strings.HasPrefix(link, "https://drive.google.com/") {
+	if link := b.link("Open it in Drive"); !strings.HasPrefix(link, r.url+"/google/file/") {
 		t.Errorf("the file is at %q", link)
 	}
 
@@ -91,7 +91,7 @@ func newcomer(t *testing.T, r *runner) {
 	b.write("time_zone", "Europe/Berlin")
 	b.press("Make appointment")
 	b.sees("Your appointment is in your calendar", "Tea with Grace")
-	if link := b.link("Open it in Calendar"); !strings.HasPrefix(link, "https://www.google.com/calendar/") {
+	if link := b.link("Open it in Calendar"); !strings.HasPrefix(link, r.url+"/google/calendar/") {
 		t.Errorf("the event is at %q", link)
 	}
 
@@ -101,14 +101,14 @@ func newcomer(t *testing.T, r *runner) {
 	b.sees("Notes on Bernoulli")
 
 	b.press("All functions")
-	b.press("Run the daily job now")
+	b.press("Run now")
 	b.sees(`{"done":0,"skipped":0,"failed":0}`, "Nobody has turned the job on yet")
 	b.press("Turn it on")
 	b.sees("It is off.")
 	b.press("Turn it on")
 	b.sees("It is on.")
 	b.press("All functions")
-	b.press("Run the daily job now")
+	b.press("Run now")
 	b.sees(`{"done":1,"skipped":0,"failed":0}`)
 	b.press("Run it again")
 	b.sees(`{"done":1,"skipped":0,"failed":0}`)

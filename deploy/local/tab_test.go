@@ -39,6 +39,12 @@ func (b *tab) press(text string) {
 	b.goes(chromedp.Click(named(text), chromedp.BySearch, chromedp.NodeVisible))
 }
 
+// click clicks the link or button that contains the text, on a page that stays or a window that closes.
+func (b *tab) click(text string) {
+	b.t.Helper()
+	b.do(chromedp.Click(named(text), chromedp.BySearch, chromedp.NodeVisible))
+}
+
 // pressForTab clicks what opens a new tab or window, and returns that.
 func (b *tab) pressForTab(text string) *tab {
 	b.t.Helper()
@@ -124,17 +130,23 @@ func (b *tab) hasStatus(want int64) {
 // isAt fails the test unless the page is that path of the runner.
 func (b *tab) isAt(path string) {
 	b.t.Helper()
-	var url string
-	b.do(chromedp.Location(&url))
-	if url != b.url+path {
-		b.t.Fatalf("at %s, want %s", url, b.url+path)
+	if at := b.location(); at != b.url+path {
+		b.t.Fatalf("at %s, want %s", at, b.url+path)
 	}
+}
+
+func (b *tab) location() string {
+	b.t.Helper()
+	var at string
+	b.do(chromedp.Location(&at))
+	return at
 }
 
 // forget deletes the runner's cookie, as a browser does that was told to.
 func (b *tab) forget() {
 	b.t.Helper()
-	b.do(network.DeleteCookies("session").WithURL(b.url))
+	_, port, _ := strings.Cut(strings.TrimPrefix(b.url, "http://"), ":")
+	b.do(network.DeleteCookies("session_" + port).WithURL(b.url))
 }
 
 // close closes the tab, as its user does.

@@ -1,15 +1,20 @@
 // Command stage lays out what is uploaded to deploy one function: its package, the packages of this
-// module that it needs, and a go.mod and go.sum that are tidy for those.
+// module that it needs, what is said about the other functions, and a go.mod and go.sum that are tidy for those.
 package main
 
 import (
 	"fmt"
 	"os"
+
+	"functions.local/oauth/shared/httpfunc"
+
+	_ "functions.local/oauth/functions/all"
 )
 
 const usage = `usage: go run ./deploy/stage NAME DIR
 
-Lays out the function NAME in DIR, which is absent, empty or of a former stage.
+Lays out the function NAME in DIR, which is absent, empty or of a former stage. The function app is all the
+others in one, each under its path. It ends with a version that is the same for the same files.
 `
 
 func main() {
@@ -17,10 +22,10 @@ func main() {
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
 	}
-	files, size, err := stage(os.Args[1], os.Args[2])
+	s, err := layOut(os.Args[1], os.Args[2], httpfunc.Functions())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "stage:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("%s: %d files, %d bytes in %s\n", os.Args[1], files, size, os.Args[2])
+	fmt.Printf("%d files, %d bytes in %s, version %s\n", s.files, s.size, os.Args[2], s.version)
 }

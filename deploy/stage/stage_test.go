@@ -7,16 +7,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"functions.local/oauth/shared/httpfunc"
 )
 
 func TestStage(t *testing.T) {
 	inModule(t, map[string]string{
-		"functions/hello/hello.go":           "package hello\n\nimport (\n\t_ \"embed\"\n\n\t\"functions.local/oauth/shared/used\"\n)\n\n//go:embed page.html\nvar page string\n\nfunc init() { used.Use(page) }\n",
+		"functions/hello/hello.go":           "package hello\n\nimport (\n\t_ \"embed\"\n\n\t_ \"functions.local/oauth/shared/httpfunc\"\n\t\"functions.local/oauth/shared/used\"\n)\n\n//go:embed page.html\nvar page string\n\nfunc init() { used.Use(page) }\n",
 		"functions/hello/page.html":          "page",
 		"functions/hello/hello_test.go":      "package hello\n",
 		"functions/hello/client_secret.json": `{"web":{}}`,
 		"functions/hello/.env":               "TOKEN_KEYSET=",
-		"functions/other/other.go":           "package other\n",
+		"functions/other/other.go":           "package other\n\nimport _ \"functions.local/oauth/shared/httpfunc\"\n",
+		"functions/all/all.go":               "package all\n\nimport (\n\t_ \"functions.local/oauth/functions/hello\"\n\t_ \"functions.local/oauth/functions/other\"\n)\n",
+		"shared/httpfunc/httpfunc.go":        "package httpfunc\n",
 		"functions/story_test.go":            "package functions_test\n",
 		"functions/empty/README":             "no package",
 		"shared/used/used.go":                "package used\n\nfunc Use(string) {}\n",
@@ -26,25 +30,25 @@ func TestStage(t *testing.T) {
 		"main.go":                            "package main\n",
 	})
 	want := []string{"function.go", "functions/hello/hello.go", "functions/hello/page.html", "go.mod", "go.sum",
-		"shared/used/linux_linux.go", "shared/used/used.go"}
+		"shared/httpfunc/httpfunc.go", "shared/httpfunc/words.go", "shared/used/linux_linux.go", "shared/used/used.go"}
 
 	t.Run("lays out what a build for Linux reads, and says how much that is", func(t *testing.T) {
 		t.Setenv("GOOS", "darwin") // deploying from a Mac changes nothing
 		dir := filepath.Join(t.TempDir(), "new/stage")
-		n, size, err := stage("hello", dir)
+		s, err := layOut("hello", dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, total := tree(t, dir)
-		if !slices.Equal(got, want) || n != len(want) || size != total {
-			t.Errorf("%d files, %d bytes: %v\nwant %d: %v", n, size, got, total, want)
+		if !slices.Equal(got, want) || s.files != len(want) || s.size != total {
+			t.Errorf("%d files, %d bytes: %v\nwant %d: %v", s.files, s.size, got, total, want)
 		}
 	})
 
 	t.Run("replaces a former stage", func(t *testing.T) {
 		dir := t.TempDir()
 		for _, name := range []string{"other", "hello"} {
-			if _, _, err := stage(name, dir); err != nil {
+			if _, err := layOut(name, dir, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -53,12 +57,39 @@ func TestStage(t *testing.T) {
 		}
 	})
 
-	for _, name := range []string{"empty", "nope", "", ".", "../shared/used", "hello/..."} {
+	t.Run("lays out all functions in one", func(t *testing.T) {
+		dir := t.TempDir()
+		if _, err := layOut("app", dir, nil); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := tree(t, dir)
+		for _, file := range []string{"functions/all/all.go", "functions/hello/hello.go", "functions/other/other.go"} {
+			if !slices.Contains(got, file) {
+				t.Errorf("no %s in %v", file, got)
+			}
+		}
+	})
+
+	t.Run("gives the same version for the same files, and another for a changed word", func(t *testing.T) {
+		version := func(title string) string {
+			s, err := layOut("hello", t.TempDir(), []httpfunc.Function{{Name: "other", Title: title, Scopes: httpfunc.Scopes{{"a", "b"}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.version
+		}
+		first := version("Hello")
+		if again, changed := version("Hello"), version("Hallo"); len(first) != 40 || again != first || changed == first {
+			t.Errorf("%s, again %s, changed %s", first, again, changed)
+		}
+	})
+
+	for _, name := range []string{"empty", "nope", "all", "", ".", "../shared/used", "hello/..."} {
 		t.Run("refuses the function "+name+" and names those that there are", func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "stage")
-			_, _, err := stage(name, dir)
+			_, err := layOut(name, dir, nil)
 			if err == nil || !strings.Contains(err.Error(), "there are hello, other") {
-				t.Errorf("stage = %v", err)
+				t.Errorf("layOut = %v", err)
 			}
 			if _, err := os.Stat(dir); err == nil {
 				t.Error("the directory was made all the same")
@@ -79,9 +110,9 @@ func TestStage(t *testing.T) {
 				write(t, dir, files)
 			}
 			before, size := tree(t, dir)
-			_, _, err := stage("hello", dir)
+			_, err := layOut("hello", dir, nil)
 			if err == nil || !strings.Contains(err.Error(), "no former stage") {
-				t.Errorf("stage = %v", err)
+				t.Errorf("layOut = %v", err)
 			}
 			if after, now := tree(t, dir); !slices.Equal(before, after) || size != now {
 				t.Errorf("%v, before %v", after, before)
@@ -92,15 +123,28 @@ func TestStage(t *testing.T) {
 	t.Run("refuses a file", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		write(t, filepath.Dir(file), map[string]string{"file": "mine"})
-		if _, _, err := stage("hello", file); err == nil || !strings.Contains(err.Error(), file) {
-			t.Errorf("stage = %v", err)
+		if _, err := layOut("hello", file, nil); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("layOut = %v", err)
+		}
+	})
+
+	t.Run("refuses a module that is a folder of this machine", func(t *testing.T) {
+		mod, err := os.ReadFile("go.mod")
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, ".", map[string]string{"go.mod": string(mod) + "\nreplace golang.org/x/oauth2 => ../oauth2\n"})
+		_, err = layOut("hello", t.TempDir(), nil)
+		write(t, ".", map[string]string{"go.mod": string(mod)})
+		if err == nil || !strings.Contains(err.Error(), "golang.org/x/oauth2 by the folder ../oauth2") {
+			t.Errorf("layOut = %v", err)
 		}
 	})
 
 	t.Run("tells what the go command says", func(t *testing.T) {
 		write(t, ".", map[string]string{"functions/other/other.go": "package other\n\nimport _ \"functions.local/oauth/shared/gone\"\n"})
-		if _, _, err := stage("other", t.TempDir()); err == nil || !strings.Contains(err.Error(), "shared/gone") {
-			t.Errorf("stage = %v", err)
+		if _, err := layOut("other", t.TempDir(), nil); err == nil || !strings.Contains(err.Error(), "shared/gone") {
+			t.Errorf("layOut = %v", err)
 		}
 	})
 }

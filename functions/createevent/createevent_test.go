@@ -43,29 +43,26 @@ func tea(set ...string) url.Values {
 	return form
 }
 
-func post(form url.Values) *http.Request {
-	r := httptest.NewRequest("POST", "/createevent", strings.NewReader(form.Encode()))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	return r
+// call is one to the function with these fields.
+func (u *user) call(fields url.Values) *httpfunc.Call {
+	return &httpfunc.Call{
+		Request: httptest.NewRequest("GET", "/createevent", nil), Client: u.client, User: httpfunc.User{Email: ada},
+		Form: &httpfunc.Form{Fields: httpfunc.Fields{Values: fields}},
+	}
 }
 
-func postJSON(body string) *http.Request {
-	r := httptest.NewRequest("POST", "/createevent", strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	return r
-}
-
-func (u *user) create(r *http.Request) (created, error) {
-	value, err := create(r, u.client)
+func valueOf(view *httpfunc.View, err error) (created, error) {
 	if err != nil {
 		return created{}, err
 	}
-	return value.(*httpfunc.View).Value().(created), nil
+	return view.Value().(created), nil
 }
 
-func (u *user) mustCreate(r *http.Request) created {
+func (u *user) create(fields url.Values) (created, error) { return valueOf(create(u.call(fields))) }
+
+func (u *user) mustCreate(fields url.Values) created {
 	u.Helper()
-	made, err := u.create(r)
+	made, err := u.create(fields)
 	if err != nil {
 		u.Fatal(err)
 	}
@@ -82,52 +79,73 @@ func (u *user) only() fakegoogle.Event {
 	return events[0]
 }
 
-// shown calls form without Google.
-func shown(t *testing.T, r *http.Request) fields {
-	t.Helper()
-	value, err := form(r, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value.(*httpfunc.View).Value().(fields)
-}
-
 func TestForm(t *testing.T) {
-	t.Run("brings a fresh id that Google takes, and UTC", func(t *testing.T) {
-		a, b := shown(t, httptest.NewRequest("GET", "/createevent", nil)), shown(t, httptest.NewRequest("GET", "/createevent", nil))
-		if !validID(a.ID) || len(a.ID) < 26 || a.ID == b.ID {
-			t.Errorf("ids %q and %q", a.ID, b.ID)
+	// shown is the form, which needs no Google.
+	shown := func(t *testing.T, query url.Values) url.Values {
+		t.Helper()
+		view, err := form((&user{}).call(query))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if a.ID = ""; a != (fields{TimeZone: "UTC"}) {
-			t.Errorf("%+v", a)
+		return view.Value().(httpfunc.Fields).Values
+	}
+	t.Run("brings a fresh id that Google takes, and no more", func(t *testing.T) {
+		a, b := shown(t, nil), shown(t, nil)
+		if id := a.Get("id"); !validID(id) || len(id) < 26 || id == b.Get("id") || len(a) != 1 {
+			t.Errorf("%v and %v", a, b)
 		}
 	})
 	t.Run("takes its fields from a link, but no id", func(t *testing.T) {
-		got := shown(t, httptest.NewRequest("GET", "/createevent?"+tea("guests", "a@b.c d@e.f").Encode(), nil))
-		if got.ID == tea().Get("id") || !validID(got.ID) {
-			t.Errorf("id %q", got.ID)
+		link := tea("guests", "a@b.c d@e.f", "colour", "red")
+		got := shown(t, link)
+		if id := got.Get("id"); id == link.Get("id") || !validID(id) {
+			t.Errorf("id %q", id)
 		}
-		if got.ID = ""; got != (fields{"", "Tea", "2026-03-01T15:00", "2026-03-01T16:30", "Europe/London", "a@b.c d@e.f"}) {
-			t.Errorf("%+v", got)
+		for _, name := range []string{"title", "start", "end", "time_zone", "guests"} {
+			if got.Get(name) != link.Get(name) {
+				t.Errorf("%s %q, want %q", name, got.Get(name), link.Get(name))
+			}
+		}
+		if len(got) != 6 {
+			t.Errorf("%v", got)
 		}
 	})
-	t.Run("comes again with id and fields", func(t *testing.T) {
-		got := shown(t, post(tea("time_zone", "", "end", "nonsense", "guests", "a@b.c;")))
-		if got != (fields{"0123456789abcdefv", "Tea", "2026-03-01T15:00", "nonsense", "", "a@b.c;"}) {
-			t.Errorf("%+v", got)
+}
+
+// A browser that posted finds what was made at an address that it can load again.
+func TestMade(t *testing.T) {
+	t.Run("shows the event as often as it is asked for, and makes none", func(t *testing.T) {
+		u := newUser(t)
+		want := u.mustCreate(tea())
+		for range 2 {
+			if got, err := valueOf(form(u.call(url.Values{"made": {want.ID}}))); err != nil || got != want {
+				t.Errorf("%+v, %v; want %+v", got, err, want)
+			}
 		}
+		u.only()
 	})
-	t.Run("comes again with an id that can be sent", func(t *testing.T) {
-		if got := shown(t, post(tea("id", "w"))); !validID(got.ID) {
-			t.Errorf("id %q", got.ID)
-		}
+	for name, remove := range map[string]func(*user, string){
+		"does not show an event that was deleted": func(u *user, id string) { u.DeleteEvent(ada, id) },
+		"does not show one that is gone for good": func(u *user, id string) { u.PurgeEvent(ada, id) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t)
+			made := u.mustCreate(tea())
+			remove(u, made.ID)
+			_, err := form(u.call(url.Values{"made": {made.ID}}))
+			wantInvalid(t, err, "made before, and deleted since")
+		})
+	}
+	t.Run("does not call an event of nobody's an error of ours", func(t *testing.T) {
+		_, err := form(newUser(t).call(url.Values{"made": {"../settings?x"}}))
+		wantInvalid(t, err, "Open the form anew")
 	})
 }
 
 func TestCreate(t *testing.T) {
 	t.Run("makes the event of a form", func(t *testing.T) {
 		u := newUser(t)
-		made := u.mustCreate(post(tea("title", " Tea ", "guests", "grace@example.com, a@b.c;d@e.f\n\tg@h.i")))
+		made := u.mustCreate(tea("title", " Tea ", "guests", "grace@example.com, a@b.c;d@e.f\n\tg@h.i"))
 		e := u.only()
 		if want := (created{"0123456789abcdefv", e.Link, "Tea"}); made != want {
 			t.Errorf("answer %+v, want %+v", made, want)
@@ -139,18 +157,20 @@ func TestCreate(t *testing.T) {
 			t.Errorf("guests %q, want %q", e.Attendees, want)
 		}
 	})
-	t.Run("makes the event of JSON, with offsets and a zone", func(t *testing.T) {
+	t.Run("makes the event of times with offsets and a zone, and of a list of guests", func(t *testing.T) {
 		u := newUser(t)
-		u.mustCreate(postJSON(`{"title":"Tea","start":"2026-03-01T16:00:00+01:00","end":"2026-03-01T15:00:00.5Z","time_zone":"Europe/Berlin","guests":["a@b.c","d@e.f"],"id":"abcde"}`))
+		fields := tea("start", "2026-03-01T16:00:00+01:00", "end", "2026-03-01T15:00:00.5Z", "time_zone", "Europe/Berlin", "id", "abcde")
+		fields["guests"] = []string{"a@b.c", "d@e.f"}
+		u.mustCreate(fields)
 		e := u.only()
 		start, end := fakegoogle.EventTime{DateTime: "2026-03-01T16:00:00+01:00", TimeZone: "Europe/Berlin"}, fakegoogle.EventTime{DateTime: "2026-03-01T15:00:00.5Z", TimeZone: "Europe/Berlin"}
 		if e.ID != "abcde" || e.Start != start || e.End != end || len(e.Attendees) != 2 {
 			t.Errorf("%+v", e)
 		}
 	})
-	t.Run("makes the event of JSON, without zone, guests and id", func(t *testing.T) {
+	t.Run("makes the event without zone, guests and id", func(t *testing.T) {
 		u := newUser(t)
-		made := u.mustCreate(postJSON(`{"title":"Tea","start":"2026-03-01T15:00:00Z","end":"2026-03-01T16:00:00Z","guests":[]}`))
+		made := u.mustCreate(url.Values{"title": {"Tea"}, "start": {"2026-03-01T15:00:00Z"}, "end": {"2026-03-01T16:00:00Z"}})
 		e := u.only()
 		if !validID(made.ID) || e.ID != made.ID || e.Start.TimeZone != "" || len(e.Attendees) != 0 {
 			t.Errorf("%+v, answer %+v", e, made)
@@ -164,7 +184,7 @@ func TestCreate(t *testing.T) {
 			}
 			return next.RoundTrip(r)
 		})
-		u.mustCreate(post(tea("guests", "grace@example.com")))
+		u.mustCreate(tea("guests", "grace@example.com"))
 		u.only()
 	})
 }
@@ -176,7 +196,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestCreateOnce(t *testing.T) {
 	t.Run("answers a repeat with the event that exists", func(t *testing.T) {
 		u := newUser(t)
-		first, again := u.mustCreate(post(tea())), u.mustCreate(post(tea("title", "Coffee")))
+		first, again := u.mustCreate(tea()), u.mustCreate(tea("title", "Coffee"))
 		if first != again {
 			t.Errorf("%+v and %+v", first, again)
 		}
@@ -185,20 +205,32 @@ func TestCreateOnce(t *testing.T) {
 	t.Run("finds the event whose reply was lost", func(t *testing.T) {
 		u := newUser(t)
 		u.Fail("/calendar/", 1, fakegoogle.Failure{Drop: true})
-		if _, err := u.create(post(tea())); err == nil {
+		if _, err := u.create(tea()); err == nil {
 			t.Fatal("the reply was not lost")
 		}
-		made := u.mustCreate(post(tea()))
+		made := u.mustCreate(tea())
 		if e := u.only(); made.Link != e.Link {
 			t.Errorf("%+v, want %+v", made, e)
 		}
 	})
-	t.Run("does not offer an event that was deleted since", func(t *testing.T) {
+	for name, remove := range map[string]func(*user){
+		"does not offer an event that was deleted since":      func(u *user) { u.DeleteEvent(ada, tea().Get("id")) },
+		"does not offer one that is gone for good, or a copy": func(u *user) { u.PurgeEvent(ada, tea().Get("id")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := newUser(t)
+			u.mustCreate(tea())
+			remove(u)
+			_, err := u.create(tea())
+			wantInvalid(t, err, "made before, and deleted since")
+		})
+	}
+	t.Run("takes a success that names no event for none", func(t *testing.T) {
 		u := newUser(t)
-		u.mustCreate(post(tea()))
-		u.Fail("/calendar/v3/calendars/primary/events/", 1, fakegoogle.Failure{Status: 200, Body: `{"id":"0123456789abcdefv","status":"cancelled"}`})
-		_, err := u.create(post(tea()))
-		wantInvalid(t, err, "deleted")
+		u.Fail("/calendar/", 1, fakegoogle.Failure{Status: http.StatusOK, Body: `{"status":"confirmed"}`})
+		if _, err := u.create(tea()); !errors.Is(err, httpfunc.ErrBadAnswer) {
+			t.Error(err)
+		}
 	})
 }
 
@@ -225,7 +257,7 @@ func TestCreateTakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t)
-			u.mustCreate(post(form))
+			u.mustCreate(form)
 			u.only()
 		})
 	}
@@ -267,7 +299,7 @@ func TestCreateRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t)
-			_, err := u.create(post(tt.form))
+			_, err := u.create(tt.form)
 			wantInvalid(t, err, tt.says)
 			if n := u.Calls("/"); n != 0 {
 				t.Errorf("Google was called %d times", n)
@@ -277,7 +309,7 @@ func TestCreateRefuses(t *testing.T) {
 	t.Run("what Google refuses", func(t *testing.T) {
 		u := newUser(t)
 		u.Fail("/calendar/", 1, fakegoogle.Failure{Status: http.StatusBadRequest})
-		_, err := u.create(post(tea()))
+		_, err := u.create(tea())
 		wantInvalid(t, err, "Google Calendar does not take this")
 	})
 }
@@ -286,9 +318,9 @@ func TestCreatePassesOnGooglesFailure(t *testing.T) {
 	for name, path := range map[string]string{"to make it": "/calendar/v3/calendars/primary/events", "to find it": "/calendar/v3/calendars/primary/events/0"} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t)
-			u.mustCreate(post(tea()))
+			u.mustCreate(tea())
 			u.Fail(path, 1, fakegoogle.Failure{Status: http.StatusServiceUnavailable})
-			_, err := u.create(post(tea()))
+			_, err := u.create(tea())
 			var e *googleapi.Error
 			if !errors.As(err, &e) || e.Code != http.StatusServiceUnavailable {
 				t.Error(err)

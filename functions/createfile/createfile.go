@@ -48,7 +48,11 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 		return nil, err
 	}
 	if id := c.Form.Get("made"); id != "" {
-		return show(get(c, files, id))
+		made, err := get(c, files, id)
+		if httpfunc.IsStatus(err, http.StatusNotFound) {
+			return nil, httpfunc.Invalid("This file was created before, and deleted since. Open the form anew to create another.")
+		}
+		return show(made, err)
 	}
 	id, err := newID(c, files)
 	if err != nil {

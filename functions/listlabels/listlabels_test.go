@@ -28,11 +28,14 @@ func TestListLabels(t *testing.T) {
 			server := httptest.NewServer(fake)
 			defer server.Close()
 			fake.SetLabels(ada, names)
-			value, err := listLabels(httptest.NewRequest("GET", "/listlabels", nil), fake.UserClient(server.URL, ada, gmail.GmailLabelsScope))
+			view, err := listLabels(&httpfunc.Call{
+				Request: httptest.NewRequest("GET", "/listlabels", nil),
+				Client:  fake.UserClient(server.URL, ada, gmail.GmailLabelsScope),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := value.(*httpfunc.View).Value().(labels).Names
+			got := view.Value().(labels).Names
 			if got == nil || !slices.Equal(got, names) {
 				t.Errorf("%#v, want %#v", got, names)
 			}
@@ -45,7 +48,10 @@ func TestListLabels(t *testing.T) {
 		fake := fakegoogle.New(fakegoogle.Options{})
 		server := httptest.NewServer(fake)
 		defer server.Close()
-		_, err := listLabels(httptest.NewRequest("GET", "/listlabels", nil), fake.UserClient(server.URL, ada, "openid"))
+		_, err := listLabels(&httpfunc.Call{
+			Request: httptest.NewRequest("GET", "/listlabels", nil),
+			Client:  fake.UserClient(server.URL, ada, "openid"),
+		})
 		var e *googleapi.Error
 		if !errors.As(err, &e) || e.Code != http.StatusForbidden {
 			t.Error(err)

@@ -28,12 +28,14 @@ func list(t *testing.T, ctx context.Context, has []fakegoogle.Project, plan ...f
 	for _, f := range plan {
 		fake.Fail("/v3/projects:search", 1, f)
 	}
-	client := fake.UserClient(server.URL, ada, cloudresourcemanager.CloudPlatformReadOnlyScope)
-	value, err := listProjects(httptest.NewRequest("GET", "/listprojects", nil).WithContext(ctx), client)
+	view, err := listProjects(&httpfunc.Call{
+		Request: httptest.NewRequest("GET", "/listprojects", nil).WithContext(ctx),
+		Client:  fake.UserClient(server.URL, ada, cloudresourcemanager.CloudPlatformReadOnlyScope),
+	})
 	if err != nil {
 		return nil, fake, err
 	}
-	return value.(*httpfunc.View).Value().(projects).Projects, fake, nil
+	return view.Value().(projects).Projects, fake, nil
 }
 
 func TestListProjects(t *testing.T) {
@@ -43,9 +45,9 @@ func TestListProjects(t *testing.T) {
 		many[i] = fakegoogle.Project{ID: fmt.Sprintf("p-%d", i), Name: fmt.Sprintf("P %d", i), Number: fmt.Sprint(1000 + i)}
 		want[i] = project{many[i].ID, many[i].Name, "ACTIVE"}
 	}
-	t.Run("lists name, id and state", func(t *testing.T) {
+	t.Run("lists name, or else id, id and state", func(t *testing.T) {
 		got, _, err := list(t, t.Context(), []fakegoogle.Project{{ID: "a", Name: "A", Number: "1"}, {ID: "b", Number: "2", State: "DELETE_REQUESTED"}})
-		if want := []project{{"a", "A", "ACTIVE"}, {"b", "", "DELETE_REQUESTED"}}; err != nil || !slices.Equal(got, want) {
+		if want := []project{{"a", "A", "ACTIVE"}, {"b", "b", "DELETE_REQUESTED"}}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("%+v, %v; want %+v", got, err, want)
 		}
 	})
@@ -64,6 +66,13 @@ func TestListProjects(t *testing.T) {
 			t.Errorf("%d calls, want one for each of 3 pages", n)
 		}
 	})
+	t.Run("does not go round in pages that repeat", func(t *testing.T) {
+		page := fakegoogle.Failure{Status: http.StatusOK, Body: `{"nextPageToken":"same","projects":[{"projectId":"a","state":"ACTIVE"}]}`}
+		got, fake, err := list(t, t.Context(), nil, page, page, page)
+		if n := fake.Calls("/"); !errors.Is(err, httpfunc.ErrBadAnswer) || got != nil || n != 2 {
+			t.Errorf("%d projects, %v after %d calls, want ErrBadAnswer after 2", len(got), err, n)
+		}
+	})
 	t.Run("lists nothing rather than a part", func(t *testing.T) {
 		got, _, err := list(t, t.Context(), many, fakegoogle.Failure{Delay: 1}, fakegoogle.Failure{Status: http.StatusServiceUnavailable})
 		var e *googleapi.Error
@@ -78,4 +87,13 @@ func TestListProjects(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Google ends tokens that reach these scopes early, and with them what else is in the same token.
+func TestPermissionIsKeptApart(t *testing.T) {
+	for _, f := range httpfunc.Functions() {
+		if f.Name == "listprojects" && !f.Apart {
+			t.Error("the permission is asked for together with others")
+		}
+	}
 }

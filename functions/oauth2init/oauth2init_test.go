@@ -28,8 +28,9 @@ func TestConsentURL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := httptest.NewRecorder()
-	app.Handler("oauth2init").ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept", "text/html")
+	app.Handler("oauth2init").ServeHTTP(w, r)
 	if w.Code != http.StatusFound {
 		t.Fatalf("status %d", w.Code)
 	}

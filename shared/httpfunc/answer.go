@@ -151,9 +151,12 @@ func (x *exchange) fail(err error) {
 
 // here returns the local path of the request, for coming back to it.
 func (x *exchange) here() string {
-	path := "/" + x.f.Name
-	if x.r.URL.RawQuery != "" {
-		path += "?" + x.r.URL.RawQuery
+	path, query := "/"+x.f.Name, x.r.URL.RawQuery
+	if x.askedAgain {
+		query = strings.TrimPrefix(query+"&"+askedAgainParam+"=again", "&")
+	}
+	if query != "" {
+		path += "?" + query
 	}
 	if back, ok := validReturnTo(path); ok {
 		return back
@@ -244,9 +247,14 @@ func (x *exchange) fault(err error) string {
 	return r.Fault()
 }
 
-// sendToGoogle redirects the browser to Google's consent page. A browser that was never here gets its
-// id on the way, and the cookie of a session that is over is replaced.
+// sendToGoogle redirects the browser to Google's consent page, unless it is one in which Google signs nobody
+// in. A browser that was never here gets its id on the way, and the cookie of a session that is over is
+// replaced.
 func (x *exchange) sendToGoogle(ask oauthflow.Request) error {
+	if isInApp(x.r.UserAgent()) {
+		return &Error{Status: http.StatusForbidden, Code: "disallowed_useragent", Message: deniedTexts["disallowed_useragent"] +
+			" Its address is " + x.URL(x.f.Name) + "."}
+	}
 	if x.session.Browser == "" {
 		x.session.Browser, x.newCookie = seal.NewID(), true
 	}

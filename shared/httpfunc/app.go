@@ -26,6 +26,9 @@ type Options struct {
 	Store  tokenstore.Store // default: what the environment names
 	Now    func() time.Time // default: time.Now
 	Log    io.Writer        // default: os.Stderr
+	// ConsentURL is where browsers reach the consent page of a stand-in for Google, where they do not reach
+	// GOOGLE_BASE_URL.
+	ConsentURL string
 }
 
 // An App is what the functions of one process share: configuration, store, flow, connections.
@@ -81,7 +84,7 @@ func New(o Options) (*App, error) {
 	}
 	a.cookie = &session.Cookie{Name: c.Cookie, Secure: c.Secure(), Keys: c.Keyset, Now: a.now}
 	a.flow = oauthflow.New(oauthflow.Config{
-		ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI(), GoogleBase: c.GoogleBaseURL,
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI(), GoogleBase: c.GoogleBaseURL, ConsentURL: o.ConsentURL,
 		AuthIssuer: c.AuthIssuer, AuthAudience: c.AuthAudience, FrontEnds: c.FrontEnds, Domains: c.Domains, Apart: apartScopes(),
 		Keys: c.Keyset, Store: a.store, Transport: a.base, Now: a.now, Audit: a.audit,
 	})

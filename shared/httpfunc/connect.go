@@ -14,7 +14,7 @@ func (x *exchange) connect() error {
 	if !isJSON(x.r) {
 		return &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Message: "Send JSON."}
 	}
-	posted := oauthflow.Posted{Code: x.form.Get("code"), State: x.form.Get("state"), From: x.form.Get("from"), Replace: x.form.Get("replace") == "true"}
+	posted := oauthflow.Posted{Code: x.form.Get("code"), State: x.form.Get("state"), From: x.form.Get("from"), Replace: x.replaces()}
 	if posted.Code == "" || posted.State == "" && posted.From != "popup" && posted.From != "device" {
 		return Invalid(`The body has to be {"code": "…", "state": "…"} with what the page was given, or {"code": "…", "from": "popup"} or "device".`)
 	}
@@ -25,6 +25,12 @@ func (x *exchange) connect() error {
 	x.grant = out.Grant
 	x.replyConnected(out)
 	return nil
+}
+
+// replaces reports whether another Google account is to take the place of the one that is connected, so that
+// consent must not be asked of that one.
+func (x *exchange) replaces() bool {
+	return x.bearer != nil && x.form != nil && x.form.Get("replace") == "true"
 }
 
 // consentURL returns where the user's browser is to be sent: for an app's user to Google itself, with the

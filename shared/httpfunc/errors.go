@@ -80,12 +80,16 @@ const retryAfter = 5 * time.Second
 var (
 	startAgain = problem{status: 400, code: "invalid_state", title: "Please start again",
 		text: "This sign-in was begun in another browser, was finished before, or took too long. Nothing was changed."}
+	noCookie = problem{status: 400, code: "invalid_state", title: "Please allow cookies",
+		text: "This sign-in cannot be finished, because your browser keeps no cookie of this site. Allow cookies for it, or use another browser, and start again. Nothing was changed."}
 	badCode = problem{status: 400, code: "invalid_code", title: "Please start again",
 		text: "Google does not know this sign-in, or it was finished before. Nothing was changed."}
 	tryLater = problem{status: 503, code: "unavailable", title: "Please try again in a moment", retryAfter: retryAfter,
 		text: "Something that this page needs did not answer in time. Nothing was lost."}
 	badAnswer = problem{status: 502, code: "bad_gateway", title: "Google had a problem",
 		text: "Google could not do this, or answered something that makes no sense. Nothing was lost; please try again later."}
+	clockOff = problem{status: 502, code: "clock_off", title: "The sign-in could not be checked",
+		text: "The clock of this service and Google's do not agree, so that nobody can sign in. Whoever runs the service has to set its clock. Nothing was changed."}
 	limited = problem{status: 429, code: "rate_limited", title: "Too much at once", retryAfter: 30 * time.Second,
 		text: "Google asks for a pause. Please try again in a while."}
 	tooLarge = problem{status: 413, code: "too_large", title: "That is too large",
@@ -104,6 +108,7 @@ var problems = []struct {
 	problem problem
 }{
 	{oauthflow.ErrCallback, startAgain},
+	{oauthflow.ErrNoCookie, noCookie},
 	{oauthflow.ErrState, startAgain},
 	{oauthflow.ErrInvalidGrant, badCode},
 	{oauthflow.ErrBearer, invalidToken},
@@ -119,6 +124,7 @@ var problems = []struct {
 	{context.Canceled, tryLater},
 	{os.ErrDeadlineExceeded, tryLater}, // of a body that stalls
 	{oauthflow.ErrBadResponse, badAnswer},
+	{oauthflow.ErrClock, clockOff},
 	{oauthflow.ErrIDToken, badAnswer},
 	{oauthflow.ErrInvalidClient, internal},
 	{userclient.ErrCut, badAnswer},
@@ -184,15 +190,21 @@ func titleOf(status int) string {
 // there, and a program.
 func (x *exchange) consentProblem(e *oauthflow.ConsentError) problem {
 	reason, missing := consentReason(x.grant, e.Reason), append([]string{}, e.Missing...)
-	if x.f.Name == callbackName {
-		reason, missing = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url.", x.config.Scopes
+	switch {
+	case x.f.Name == callbackName:
+		reason = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url."
+		if x.bearer == nil {
+			missing = x.config.Scopes
+		}
+	case x.bearer != nil && x.grant == nil:
+		reason = "No Google account is connected yet."
 	}
 	p := problem{status: http.StatusUnauthorized, code: "consent_required", title: "Permission needed", text: reason, missing: &missing, reason: reason}
 	if e.Renew {
 		p.prompt = "consent"
 	}
 	var err error
-	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew}); err != nil {
+	if p.consentURL, err = x.consentURL(oauthflow.Request{Scopes: missing, Renew: e.Renew, SelectAccount: x.replaces()}); err != nil {
 		return x.problemOf(err)
 	}
 	p.mark = x.markAgain()

@@ -1,7 +1,6 @@
 package httpfunc
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -58,7 +57,7 @@ const (
 	maxText     = 64 << 10 // bytes of text, where a function declares nothing else and for strangers
 	maxFields   = 1000     // values of all fields
 	maxNameSize = 256      // bytes of a field's name
-	maxPartHead = 16 << 10 // bytes between the values of a multipart form: boundary and header
+	maxHeads    = 64 << 10 // bytes between the values of a multipart form: boundaries and headers
 )
 
 // read reads the body into x.form, within what the function takes from who is asking. What was read
@@ -72,9 +71,7 @@ func (x *exchange) read() error {
 	if x.r.ContentLength == 0 {
 		return nil
 	}
-	if x.r.ContentLength > maxRequest {
-		return &http.MaxBytesError{Limit: maxRequest} // also if it is only behind the end of a multipart form
-	}
+	tooLarge := x.r.ContentLength > maxRequest // also if it is only behind the end of a multipart form
 	text := int64(maxText)
 	if x.grant != nil {
 		text = max(text, x.f.Text)
@@ -99,6 +96,9 @@ func (x *exchange) read() error {
 	x.form.mark = x.form.Get(markField)
 	x.form.Del(markField)
 	x.tooLong = err != nil && err == body.over && x.grant == nil && x.f.Scopes != nil
+	if tooLarge { // the fields in front of the file are kept all the same
+		return &http.MaxBytesError{Limit: maxRequest}
+	}
 	return bodyError(err)
 }
 
@@ -153,11 +153,13 @@ func (p *formReader) add(name, value string) error {
 	case len(name) > maxNameSize:
 		return Invalid("The name of a field is too long.")
 	case !utf8.ValidString(name), !utf8.ValidString(value):
-		return Invalid("The text is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
+		return errNotUTF8
 	}
 	p.x.form.Add(name, value)
 	return nil
 }
+
+var errNotUTF8 = Invalid("The text is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
 
 // another counts a value.
 func (p *formReader) another() error {
@@ -193,9 +195,18 @@ func (p *formReader) urlencoded(body io.Reader) error {
 	return nil
 }
 
-// json reads an object whose members are strings, numbers, booleans, null, or lists of these.
+// json reads an object whose members are strings, numbers, booleans, null, or lists of these. The decoder
+// gets the body as a whole: it looks at white space again each time that more arrives, and replaces what is
+// not UTF-8 without a word.
 func (p *formReader) json(body io.Reader) error {
-	d := json.NewDecoder(skipBOM(body))
+	b, err := io.ReadAll(body)
+	switch {
+	case err != nil:
+		return err
+	case !utf8.Valid(b):
+		return errNotUTF8
+	}
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff"))))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil {
 		return err
@@ -234,6 +245,9 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 			if v != '[' || list {
 				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
 			}
+			if err := p.another(); err != nil { // empty lists are not free
+				return err
+			}
 			list = true
 			continue
 		case string:
@@ -261,8 +275,8 @@ func (p *formReader) nothing(name string) error {
 }
 
 func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error {
+	body.left = p.limit + maxHeads
 	for {
-		body.left = maxPartHead
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -274,7 +288,6 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 		name, isFile := params["filename"]
 		switch {
 		case !isFile:
-			body.left = p.left + maxPartHead
 			value, err := io.ReadAll(io.LimitReader(part, p.left+1))
 			if err == nil {
 				err = p.add(params["name"], string(value))
@@ -284,9 +297,12 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 			}
 		case name == "":
 			// No file was chosen: browsers send an empty part.
+			if err := p.another(); err != nil {
+				return err
+			}
 		case p.x.form.File != nil:
 			return Invalid("There are two files. Send one.")
-		case !p.x.mayUpload():
+		case !p.x.mayUpload(), p.x.r.ContentLength > maxRequest:
 			return nil // what cannot be taken is not read
 		default:
 			if err := p.file(body, parts, part, name); err != nil || !p.x.form.File.Held {
@@ -298,6 +314,7 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 
 // file takes a file part. One of up to maxHeld bytes is held, and the fields behind it are read, too.
 func (p *formReader) file(body *boundedBody, parts *multipart.Reader, part *multipart.Part, name string) error {
+	left := body.left
 	body.left, body.streamed = maxRequest, true
 	body.over = &http.MaxBytesError{Limit: maxRequest}
 	head, err := readHead(part)
@@ -312,7 +329,7 @@ func (p *formReader) file(body *boundedBody, parts *multipart.Reader, part *mult
 		return Invalid("The name of the file is not in UTF-8, so some of its characters would be lost. Send it in UTF-8.")
 	}
 	if f.Held {
-		body.streamed, body.over = false, p.tooMuch()
+		body.left, body.streamed, body.over = left, false, p.tooMuch()
 	} else {
 		f.Reader = io.MultiReader(f.Reader, &lastPart{part, parts})
 	}
@@ -373,15 +390,6 @@ func fileName(name string) string {
 	return name[strings.LastIndexAny(name, `/\`)+1:]
 }
 
-// skipBOM leaves out a byte order mark at the beginning.
-func skipBOM(r io.Reader) io.Reader {
-	b := bufio.NewReader(r)
-	if head, _ := b.Peek(3); string(head) == "\ufeff" {
-		b.Discard(3)
-	}
-	return b
-}
-
 // pairs yields the names and values of a query as browsers write it: what cannot be an escape is text,
 // and so is a semicolon [WHATWG URL: application/x-www-form-urlencoded parsing].
 func pairs(query string) iter.Seq2[string, string] {
@@ -400,6 +408,7 @@ func unescape(s string) string {
 		return text
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '+':

@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
@@ -46,7 +47,7 @@ func register(f Function, h *handler) {
 	if os.Getenv("K_SERVICE") != "" {
 		startDeployed()
 	}
-	functions.HTTP(f.Name, inProcess(f.Name))
+	functions.HTTP(f.Name, inProcess(func(a *App) http.Handler { return a.handle(h) }))
 }
 
 // Know tells of functions that are deployed beside those of this process: what they are called, and what
@@ -84,14 +85,43 @@ func (a *App) Handler(name string) http.Handler {
 	return a.handle(h)
 }
 
-// inProcess serves a function with the App of this process.
-func inProcess(name string) http.HandlerFunc {
+// Together registers one function that serves every function of this process, each under its own name. The
+// platform takes this function's name off the path on cloudfunctions.net and leaves it on run.app.
+func Together(name string) {
+	functions.HTTP(name, inProcess(func(a *App) http.Handler { return a.together(name) }))
+}
+
+func (a *App) together(name string) http.Handler {
+	each := map[string]http.Handler{}
+	for _, h := range handlers {
+		each[h.Name] = a.handle(h)
+	}
+	none := a.handle(&handler{Function: Function{Name: name}, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost},
+		serve: func(*exchange) error { return errNotFound }})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		if rest, ok := strings.CutPrefix(path, "/"+name); ok && (rest == "" || rest[0] == '/') {
+			path = rest
+		}
+		h, ok := each[strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/")]
+		if !ok {
+			none.ServeHTTP(w, r)
+			return
+		}
+		inner := r.Clone(r.Context())
+		inner.URL.Path, inner.URL.RawPath = path, ""
+		h.ServeHTTP(w, inner)
+	})
+}
+
+// inProcess serves what serve returns for the App of this process.
+func inProcess(serve func(*App) http.Handler) http.HandlerFunc {
 	handler := sync.OnceValues(func() (http.Handler, error) {
 		a, err := Process()
 		if err != nil {
 			return nil, err
 		}
-		return a.Handler(name), nil
+		return serve(a), nil
 	})
 	return func(w http.ResponseWriter, r *http.Request) {
 		h, err := handler()

@@ -165,7 +165,10 @@ func (d *pageData) Refresh() template.HTML {
 func (d *pageData) URL(path string) string { return d.x.URL(path) }
 
 // Form opens a form that posts to the page's function, with the mark of whom it is shown to.
-func (d *pageData) Form() (template.HTML, error) {
+func (d *pageData) Form() (template.HTML, error) { return d.FormAt(d.x.f.Name) }
+
+// FormAt opens a form that posts to another function.
+func (d *pageData) FormAt(name string) (template.HTML, error) {
 	m := d.x.newMark()
 	if d.mark != nil {
 		m = *d.mark
@@ -175,10 +178,10 @@ func (d *pageData) Form() (template.HTML, error) {
 		return "", err
 	}
 	encoding := ""
-	if d.x.f.File {
+	if d.x.f.File && name == d.x.f.Name {
 		encoding = ` enctype="multipart/form-data"`
 	}
-	return template.HTML(`<form method="post" action="` + template.HTMLEscapeString(d.x.URL(d.x.f.Name)) + `"` + encoding + `>` +
+	return template.HTML(`<form method="post" action="` + template.HTMLEscapeString(d.x.URL(name)) + `"` + encoding + `>` +
 		`<input type="hidden" name="` + markField + `" value="` + sealed + `">`), nil
 }
 

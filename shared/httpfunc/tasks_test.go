@@ -51,7 +51,9 @@ func TestTheQueueIsFilledWithTheServicesOwnCredentials(t *testing.T) {
 		return http.StatusNotFound, `{}`
 	})
 	x := &exchange{App: a, f: &handler{Function: Function{Name: "job", Timeout: runTimeout}}}
-	enqueue := func() error { return x.enqueue(t.Context(), task{Slot: time.Now(), Zone: "UTC", Address: a.URL("job")}) }
+	enqueue := func() error {
+		return x.enqueue(t.Context(), task{Slot: time.Now(), Zone: "UTC", Address: a.URL("job")})
+	}
 
 	// Where there are none yet, that is not remembered.
 	file := filepath.Join(t.TempDir(), "credentials")

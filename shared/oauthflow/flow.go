@@ -6,6 +6,7 @@
 package oauthflow
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -46,6 +47,7 @@ type Config struct {
 	Domains      []string // Google Workspace domains whose accounts are let in; none: every account
 	Apart        []string // scopes that are kept apart: asked for alone, online, and for an hour
 	GoogleBase   *url.URL // scheme and host of the consent page, where not Google's
+	ConsentURL   string   // of the consent page as browsers reach it, where that is elsewhere altogether, or ""
 	Now          func() time.Time
 	// Audit is told what happened to a grant: the event, the owner and further pairs for a log line.
 	Audit func(ctx context.Context, event, owner string, pairs ...any)
@@ -71,6 +73,7 @@ func New(c Config) *Flow {
 		u.Scheme, u.Host = c.GoogleBase.Scheme, c.GoogleBase.Host
 		auth = u.String()
 	}
+	auth = cmp.Or(c.ConsentURL, auth)
 	client := &http.Client{Transport: wholeBody{c.Transport}, Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}

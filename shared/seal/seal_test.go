@@ -301,3 +301,21 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// IsSealed tells what some keyset of ours sealed from what another program wrote.
+func TestIsSealed(t *testing.T) {
+	for _, plaintext := range []string{"", "value", strings.Repeat("x", 4000)} {
+		sealed, err := newKeyset(t).SealString("p", "o", []byte(plaintext))
+		if err != nil || !IsSealed(sealed) {
+			t.Errorf("%d bytes: %v", len(plaintext), err)
+		}
+	}
+	for name, value := range map[string]string{
+		"nothing": "", "a word": "session", "a key id alone": "AQAAAAA", "padded": "AQAAAAAAAA==", "another prefix": "AgAAAAAAAAA",
+		"a token": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "a signed cookie": "s%3A1234.c2lnbmF0dXJl", "base64": "AQAA+/8AAAAA", "a number": "1234567890",
+	} {
+		if IsSealed(value) {
+			t.Errorf("%s, %q, passes for sealed", name, value)
+		}
+	}
+}

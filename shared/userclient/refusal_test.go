@@ -64,7 +64,7 @@ func TestRead(t *testing.T) {
 		"a switched off API":                          {403, oldFormat(403, "accessNotConfigured", "Google Calendar API has not been used"), operator(APIDisabled)},
 		"a switched off API, newer format":            {403, newFormat(403, "SERVICE_DISABLED", "Gmail API has not been used", ""), operator(APIDisabled)},
 		"a project without billing":                   {403, newFormat(403, "BILLING_DISABLED", "x", ""), operator(ProjectRefused)},
-		"the stand-in without the API":                {404, oldFormat(404, "standInUnknownApi", "no such API here"), operator(UnknownAPI)},
+		"the stand-in without the API":                {404, oldFormat(404, "standInUnknownApi", "no such API here"), want{UnknownAPI, Everybody, true, 0, 500, "standin/"}},
 		"a user's rate limit":                         {403, oldFormat(403, "userRateLimitExceeded", "User Rate Limit Exceeded"), ofUser},
 		"a rate limit that does not say whose":        {403, oldFormat(403, "rateLimitExceeded", "Rate Limit Exceeded"), ofUser},
 		"a rate limit, newer format":                  {403, newFormat(403, "RATE_LIMIT_EXCEEDED", "Quota exceeded", ""), ofUser},

@@ -45,7 +45,9 @@ var kinds = map[Kind]struct {
 		retryAfter: 30 * time.Second, mayPass: true},
 	APIDisabled:    {words: internal, mayPass: true, everybody: true},
 	ProjectRefused: {words: internal, mayPass: true, everybody: true},
-	UnknownAPI:     {words: internal, mayPass: true, everybody: true},
+	UnknownAPI: {words: Words{500, "unknown_api", "The stand-in for Google does not have this API",
+		"Start with -client-secret client_secret.json to use the real Google, or put an answer into the folder standin/ beside the function's code: the log names the file."},
+		mayPass: true, everybody: true},
 	BadAnswer: {words: Words{502, "bad_gateway", "Google had a problem",
 		"Google could not do this, or answered something that makes no sense. Nothing was lost; please try again later."}, mayPass: true},
 }
@@ -92,7 +94,7 @@ func (r *Refusal) Fault() string {
 	case ProjectRefused:
 		return "Google refuses this project (" + r.Reason + "): see https://console.cloud.google.com/home/dashboard"
 	case UnknownAPI:
-		return "the stand-in for Google does not have this API: start with -client-secret to use the real Google"
+		return "the stand-in for Google does not have this API: start with -client-secret to use the real Google, or put the answer into the folder standin/ beside the function's code"
 	}
 	return ""
 }

@@ -6,7 +6,4 @@ package environ
 
 import "os"
 
-func init() {
-	os.Unsetenv("K_SERVICE")
-	os.Unsetenv("FUNCTION_TARGET")
-}
+func init() { os.Unsetenv("K_SERVICE") }

@@ -21,6 +21,7 @@
     must(e.labels.length === 1 && e.labels[0].innerText.trim(), `${e.name} has no label [1.3.1]`);
   }
   for (const e of all("a, button")) {
+    if (!e.checkVisibility()) continue;
     must(e.innerText.trim(), "a link or button without a name [4.1.2]");
     must(e.tagName !== "A" || e.href, "a link that leads nowhere");
     const box = e.getBoundingClientRect();
