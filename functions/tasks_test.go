@@ -287,13 +287,13 @@ func TestTasks(t *testing.T) {
 	t.Run("call the job where the scheduler called it", func(t *testing.T) {
 		w := newTaskWorld(t, 3, nil)
 		address := strings.Replace(w.url, "127.0.0.1", "localhost", 1) + "/taskjob"
-		expect(t, w.post("taskjob", `{"address":"`+address+`"}`), http.StatusAccepted)
+		expect(t, w.post("taskjob", `{"time_zone":"Europe/Berlin","address":"`+address+`"}`), http.StatusAccepted)
 		expect(t, w.queue.hand(w.one()), http.StatusOK, `"done":3`)
 		if task := w.queue.tasks[w.one()].HttpRequest; task.Url != address || task.OidcToken.Audience != w.url+"/taskjob" {
 			t.Errorf("%s for %s", task.Url, task.OidcToken.Audience)
 		}
 		for _, address := range []string{"taskjob", "ftp://host/taskjob", "https://user@host/taskjob", "https:///taskjob", "https://host/#x"} {
-			expect(t, w.post("taskjob", `{"address":"`+address+`"}`), http.StatusBadRequest, "address")
+			expect(t, w.post("taskjob", `{"time_zone":"Europe/Berlin","address":"`+address+`"}`), http.StatusBadRequest, "address")
 		}
 	})
 }
