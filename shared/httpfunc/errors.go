@@ -49,6 +49,13 @@ func Invalid(message string) error {
 // ErrBadAnswer is for an answer of Google's that says less than a success has to say.
 var ErrBadAnswer = userclient.ErrBadAnswer
 
+// errInApp is answered instead of a redirect to Google in a browser inside another app: Google's own refusal
+// there is a page with no way back.
+var errInApp = errors.New("httpfunc: browser inside another app")
+
+// anyBrowserParam marks the address of who wants to go on to Google all the same.
+const anyBrowserParam = "browser"
+
 var errNotFound = &Error{Status: http.StatusNotFound, Code: "not_found", Message: "Nothing is served under this address."}
 
 // IsStatus reports whether err is a Google API's answer with this HTTP status.
@@ -147,6 +154,12 @@ func (x *exchange) problemOf(err error) problem {
 		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message}
 	case errors.As(err, &denied):
 		return x.denied(denied)
+	case errors.Is(err, errInApp):
+		query := x.r.URL.Query()
+		query.Set(anyBrowserParam, "any")
+		return problem{status: http.StatusForbidden, code: "disallowed_useragent", title: "Please open this in your browser",
+			text: deniedTexts["disallowed_useragent"] + " Its address is " + x.URL(x.f.Name) + ".",
+			next: &link{x.URL(x.f.Name) + "?" + query.Encode(), "Go on all the same"}}
 	case errors.As(err, &large):
 		return tooLarge
 	}

@@ -54,7 +54,6 @@ type run struct {
 // runJob runs the job: for a page of users that a task names, for the users whom the body names, or for every user who
 // turned it on. With TASK_QUEUE that is only begun here.
 func (x *exchange) runJob() error {
-	http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // the body is here; a run takes its time
 	if x.form.Has("page") {
 		return x.runTask()
 	}
