@@ -10,10 +10,12 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // requireTool skips the test where a program is missing, and fails it there if CI=true.
@@ -51,19 +53,22 @@ type cloud struct {
 	t *testing.T
 
 	mu        sync.Mutex
-	resources map[string]resource // by path without the version, such as projects/p/secrets/s
-	policies  map[string]resource // of IAM, by the resource's path
-	forbidden string              // the path of what may not be seen
+	resources map[string]resource                                           // by path without the version, such as projects/p/secrets/s
+	policies  map[string]resource                                           // of IAM, by the resource's path
+	refuse    func(call string, sent resource) (status int, message string) // of a call such as "GET projects/p/secrets/s" or "POST projects/p/secrets s", or 0
 	uploads   [][]byte
 	calls     []string // that change something
+	ticks     int
 }
+
+func refuseNothing(string, resource) (int, string) { return 0, "" }
 
 func newCloud(t *testing.T) *cloud {
 	c := &cloud{t: t, resources: map[string]resource{
 		"projects/project": {"projectId": "project", "projectNumber": "123456789012", "lifecycleState": "ACTIVE"},
 		"projects/project/locations/region/runtimes": {
 			"runtimes": []resource{{"name": "go126", "environment": "GEN_2", "stage": "GA"}}},
-	}, policies: map[string]resource{}}
+	}, policies: map[string]resource{}, refuse: refuseNothing}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
@@ -73,10 +78,25 @@ func newCloud(t *testing.T) *cloud {
 func environment(more ...string) []string {
 	env := os.Environ()
 	for _, name := range []string{"REGION", "BASE_URL", "FIRESTORE_DATABASE", "FIRESTORE_LOCATION", "COLLECTION_PREFIX",
-		"SESSION_COOKIE", "OAUTH_SCOPES", "SCHEDULE", "TIME_ZONE", "STAGED", "DRY_RUN"} {
+		"SESSION_COOKIE", "OAUTH_SCOPES", "AUTH_ISSUER", "AUTH_AUDIENCE", "FRONT_ENDS", "ALLOWED_DOMAINS", "TIME_ZONE", "TASK_QUEUE",
+		"INGRESS", "PUBLIC", "ALL_IN_ONE", "NAMES", "OAUTH_CLIENT_JSON", "STAGED", "DRY_RUN", "FORCE"} {
 		env = append(env, name+"=") // settings.sh takes empty for unset
 	}
-	return append(append(env, "GOOGLE_CLOUD_PROJECT=project"), more...)
+	return append(append(env, "GOOGLE_CLOUD_PROJECT=project", "STAGES="+stages, "PAUSE=0"), more...)
+}
+
+// stages is where the scripts lay out functions: nothing is written into the tree.
+var stages string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "stages")
+	if err != nil {
+		panic(err)
+	}
+	stages = dir
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // env is the environment of a script that takes c for Google Cloud.
@@ -87,9 +107,11 @@ func (c *cloud) env(t *testing.T) []string {
 		"CLOUDSDK_CORE_DISABLE_PROMPTS=true",
 		"CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
 		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true",
-		"REGION=region")
-	for _, api := range []string{"CLOUDFUNCTIONS", "RUN", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "IAM", "SECRETMANAGER",
-		"FIRESTORE", "CLOUDSCHEDULER", "CLOUDBUILD", "ARTIFACTREGISTRY", "STORAGE"} {
+		"REGION=region", "CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE="+c.URL+"/compute/v1/",
+		// gcloud puts the region before the host of Cloud Run's API, so that this one has to be reached through a proxy.
+		"CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN=http://run.invalid/", "http_proxy="+c.URL, "no_proxy=127.0.0.1")
+	for _, api := range []string{"CLOUDFUNCTIONS", "SERVICEUSAGE", "CLOUDRESOURCEMANAGER", "IAM", "SECRETMANAGER",
+		"FIRESTORE", "CLOUDSCHEDULER", "CLOUDTASKS", "CLOUDBUILD", "ARTIFACTREGISTRY", "STORAGE", "MONITORING", "LOGGING"} {
 		env = append(env, "CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api+"="+c.URL+"/")
 	}
 	return env
@@ -112,11 +134,23 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			c.t.Errorf("%s %s: %v", r.Method, r.URL, err)
 		}
 	}
-	_, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/") // without the version
+	_, name, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/compute"), "/"), "/") // without the version
 	name, verb, _ := strings.Cut(strings.Replace(name, "projects/-/", "projects/project/", 1), ":")
-	status, answer := c.serve(r, name, verb, sent)
+	call := r.Method + " " + name + strings.TrimSuffix(":"+verb, ":")
+	if id := c.id(r, sent); r.Method == http.MethodPost && verb == "" {
+		call += " " + id
+	}
+	status, answer := http.StatusOK, resource{}
+	if refused, message := c.refuse(call, sent); refused == 0 {
+		status, answer = c.serve(r, name, verb, sent)
+	} else {
+		status, answer = refused, resource{"error": resource{"code": refused, "message": message, "status": statusNames[refused]}}
+	}
+	if os.Getenv("CLOUD_TRACE") != "" {
+		c.t.Logf("%s %s %s -> %d", r.Method, r.URL, body, status)
+	}
 	if r.Method != http.MethodGet && verb != "getIamPolicy" {
-		c.calls = append(c.calls, r.Method+" "+name+strings.TrimSuffix(":"+verb, ":"))
+		c.calls = append(c.calls, call)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -128,8 +162,10 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, resource) {
 	stored, exists := c.resources[name]
 	switch {
-	case name == c.forbidden:
-		return http.StatusForbidden, resource{"error": resource{"code": 403, "message": "forbidden", "status": "PERMISSION_DENIED"}}
+	case strings.HasPrefix(name, knative):
+		return c.serveRun(r, strings.TrimPrefix(name, knative), sent)
+	case isCompute(name):
+		return c.serveCompute(r, name, sent)
 	case verb == "getIamPolicy":
 		return http.StatusOK, c.policy(name)
 	case verb == "setIamPolicy":
@@ -139,13 +175,22 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 		return http.StatusOK, resource{"uploadUrl": c.URL + "/upload", "storageSource": resource{"bucket": "sources", "object": "1.zip"}}
 	case verb == "addVersion":
 		name += "/versions/" + strconv.Itoa(len(c.list(name+"/versions"))+1)
-		sent["name"], sent["clientSpecifiedPayloadChecksum"] = name, true
+		sent["name"], sent["state"], sent["createTime"], sent["clientSpecifiedPayloadChecksum"] = name, "ENABLED", c.tick(), true
 		c.resources[name] = sent
 		return http.StatusOK, sent
-	case verb == "access": // the latest version
-		name = path.Dir(name) + "/" + strconv.Itoa(len(c.list(path.Dir(name))))
-		return http.StatusOK, resource{"name": name, "payload": c.resources[name]["payload"]}
-	case verb == "batchEnable", path.Base(path.Dir(name)) == "operations":
+	case path.Base(name) == "latest" && len(c.list(path.Dir(name))) > 0:
+		stored := c.resources[path.Dir(name)+"/"+strconv.Itoa(len(c.list(path.Dir(name))))]
+		if verb == "access" {
+			return http.StatusOK, resource{"name": stored["name"], "payload": stored["payload"]}
+		}
+		return http.StatusOK, stored
+	case verb == "batchEnable":
+		for _, id := range sent["serviceIds"].([]any) {
+			api := "projects/project/services/" + id.(string)
+			c.resources[api] = resource{"name": api, "state": "ENABLED", "config": resource{"name": id}}
+		}
+		return http.StatusOK, operation(name)
+	case path.Base(path.Dir(name)) == "operations":
 		return http.StatusOK, operation(name)
 	case strings.HasPrefix(name, "projects/project/services/"):
 		return http.StatusOK, resource{"name": name, "state": "ENABLED"}
@@ -160,7 +205,7 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 			return http.StatusOK, operation(name)
 		}
 		return http.StatusOK, sent
-	case r.Method == http.MethodPatch:
+	case r.Method == http.MethodPatch || r.Method == http.MethodPut:
 		changed := resource{"name": name}
 		maps.Copy(changed, stored)
 		maps.Copy(changed, sent)
@@ -169,13 +214,31 @@ func (c *cloud) serve(r *http.Request, name, verb string, sent resource) (int, r
 			return http.StatusOK, operation(name)
 		}
 		return http.StatusOK, changed
+	case r.Method == http.MethodDelete && exists:
+		delete(c.resources, name)
+		return http.StatusOK, operation(name)
+	case exists && strings.Contains(name, "/functions/"):
+		return http.StatusOK, c.withTraffic(stored)
 	case exists:
 		return http.StatusOK, stored
-	case path.Base(name) == "versions":
-		return http.StatusOK, resource{"versions": c.list(name)}
+	case path.Base(name) == "functions":
+		found := c.list(name)
+		for i, f := range found {
+			found[i] = c.withTraffic(f)
+		}
+		return http.StatusOK, resource{"functions": found}
+	case path.Base(name) == "fields": // those with a TTL policy
+		return http.StatusOK, resource{"fields": slices.DeleteFunc(c.list(name), func(f resource) bool { return f["ttlConfig"] == nil })}
+	case slices.Contains(collections, path.Base(name)):
+		return http.StatusOK, resource{path.Base(name): c.list(name)}
 	}
 	return http.StatusNotFound, resource{"error": resource{"code": 404, "message": name + " not found", "status": "NOT_FOUND"}}
 }
+
+// collections can be listed.
+var collections = []string{"versions", "services", "jobs", "secrets", "metrics", "alertPolicies", "notificationChannels", "uptimeCheckConfigs"}
+
+var statusNames = map[int]string{400: "FAILED_PRECONDITION", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ALREADY_EXISTS"}
 
 // operation is one that has done its work on what name names.
 func operation(name string) resource {
@@ -202,16 +265,30 @@ func (c *cloud) id(r *http.Request, sent resource) string {
 		return id + "@project.iam.gserviceaccount.com"
 	}
 	id, _ := sent["name"].(string)
+	if id == "" { // one that the API gives
+		id = strconv.Itoa(len(c.resources))
+	}
 	return path.Base(id)
 }
 
 // put stores a resource. A function runs as a service.
 func (c *cloud) put(name string, r resource) {
-	if strings.Contains(name, "/functions/") {
-		r["state"], r["environment"] = "ACTIVE", "GEN_2"
-		r["serviceConfig"].(resource)["service"] = "projects/project/locations/region/services/" + path.Base(name)
-	}
 	c.resources[name] = r
+	if !strings.Contains(name, "/functions/") {
+		return
+	}
+	config := r["serviceConfig"].(resource)
+	r["state"], r["environment"] = "ACTIVE", "GEN_2"
+	config["service"] = "projects/project/locations/region/services/" + path.Base(name)
+	config["uri"] = "https://" + path.Base(name) + "-1234567890.region.run.app"
+	latest, _ := config["allTrafficOnLatestRevision"].(bool)
+	c.revise(path.Base(name), latest)
+}
+
+// tick returns a time after every time that it returned before.
+func (c *cloud) tick() string {
+	c.ticks++
+	return time.Date(2026, 1, 1, 0, 0, c.ticks, 0, time.UTC).Format(time.RFC3339)
 }
 
 func (c *cloud) list(collection string) []resource {
@@ -247,6 +324,13 @@ func (c *cloud) script(env []string, name string, args ...string) (output string
 
 // here is this folder.
 var here, _ = filepath.Abs(".")
+
+// bash returns the command that runs a piece of shell, as the scripts would, at the top of the module.
+func bash(env []string, shell string) *exec.Cmd {
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", shell)
+	cmd.Dir, cmd.Env = filepath.Dir(here), env
+	return cmd
+}
 
 // scriptCommand returns the command that runs a script of this folder.
 func scriptCommand(env []string, name string, args []string) *exec.Cmd {

@@ -2,9 +2,11 @@ package deploy_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,9 +40,10 @@ func TestCloudBuild(t *testing.T) {
 	var build struct {
 		Substitutions map[string]string
 		Steps         []struct {
-			ID        string
-			Args, Env []string
+			ID, Entrypoint string
+			Args, Env      []string
 		}
+		Options struct{ Env []string }
 	}
 	if err := json.Unmarshal(loaded, &build); err != nil {
 		t.Fatal(err)
@@ -56,29 +59,48 @@ func TestCloudBuild(t *testing.T) {
 		}
 	})
 
-	t.Run("lays out and deploys the one function that _FUNCTION names", func(t *testing.T) {
-		t.Cleanup(func() { os.RemoveAll(".stage/listprojects") })
-		run := func(step int) string {
-			args := append([]string{}, build.Steps[step].Args...)
-			for i, arg := range args {
-				args[i] = strings.NewReplacer("${_FUNCTION}", "listprojects", "$$", "$").Replace(arg)
-			}
-			cmd := exec.Command("bash", args...)
+	t.Run("lays out and deploys the functions that _FUNCTION names, with nothing of it taken for shell", func(t *testing.T) {
+		run := func(step int, function string) (string, error) {
+			s := build.Steps[step]
+			cmd := exec.Command(s.Entrypoint, s.Args...)
 			cmd.Dir = root
-			cmd.Env = append(environment("DRY_RUN=1"), build.Steps[step].Env...)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
+			cmd.Env = append(environment("DRY_RUN=1"), s.Env...)
+			for _, pair := range build.Options.Env {
+				name, value, _ := strings.Cut(pair, "=")
+				if name != "GOOGLE_CLOUD_PROJECT" {
+					value = strings.NewReplacer("${_FUNCTION}", function).Replace(value)
+					cmd.Env = append(cmd.Env, name+"="+build.Substitutions[strings.Trim(value, "${}")])
+				}
+				if name == "NAMES" {
+					cmd.Env = append(cmd.Env, "NAMES="+function)
+				}
 			}
-			return string(out)
+			out, err := cmd.Output()
+			return string(out), err
 		}
-		run(1)
-		if _, err := os.Stat(".stage/listprojects/functions/listprojects/listprojects.go"); err != nil {
-			t.Error(err)
+		if _, err := run(1, "listprojects"); err != nil {
+			t.Fatal(err)
 		}
-		out := run(2)
-		if !strings.HasPrefix(out, "gcloud functions deploy listprojects ") || strings.Count(out, "\n") != 1 {
-			t.Errorf("%s", out)
+		out, err := run(2, "listprojects")
+		if err != nil || !strings.HasPrefix(out, "gcloud functions deploy listprojects ") || strings.Count(out, "functions deploy") != 1 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		canary := filepath.Join(t.TempDir(), "canary")
+		for step := range 3 {
+			if _, err := run(step+1, "$(touch "+canary+"); touch "+canary+" *"); err == nil {
+				t.Errorf("step %s takes it for a name", build.Steps[step+1].ID)
+			}
+		}
+		if _, err := os.Stat(canary); err == nil {
+			t.Error("a substitution ran as a command")
+		}
+	})
+
+	t.Run("has no shell text with a substitution in it", func(t *testing.T) {
+		for _, s := range build.Steps {
+			if slices.Contains(s.Args, "-c") || strings.Contains(strings.Join(s.Args, " "), "$") {
+				t.Errorf("%s: %s %q", s.ID, s.Entrypoint, s.Args)
+			}
 		}
 	})
 
@@ -102,31 +124,87 @@ func TestCloudBuild(t *testing.T) {
 	})
 }
 
+// secrets are files with secrets as people call them.
+var secrets = []string{"client_secret.json", "client_secret_123.apps.googleusercontent.com.json", "deploy/client_secret.json", "token-keyset.json",
+	"keyset.txt", "prod.env", ".env", ".env.local", "functions/.envrc", "my-key.pem", "service-account-key.json", "credentials.json", "shared/seal/key",
+	"application_default_credentials.json", "deploy/monitoring/channel.json", "secrets.yaml", "x.zip"}
+
 func TestBuildUploadsNoSecret(t *testing.T) {
 	requireGcloud(t)
-	ignore, err := os.ReadFile(filepath.Join(root, ".gcloudignore"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	for _, name := range []string{".gcloudignore", ".git/config", "client_secret.json", "client_secret_123.apps.googleusercontent.com.json",
-		"deploy/.stage/listlabels/go.mod", "token-keyset.json", "prod.env", ".env", "go.mod", "deploy/deploy.sh", "functions/listlabels/listlabels.html"} {
+	write := func(name, text string) {
+		t.Helper()
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), ignore, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("gcloud", "meta", "list-files-for-upload", dir)
-	cmd.Env = newCloud(t).env(t)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{".gcloudignore", ".gitignore"} {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(name, string(b))
 	}
-	got := strings.Fields(string(out))
-	slices.Sort(got)
-	if want := []string{"deploy/deploy.sh", "functions/listlabels/listlabels.html", "go.mod"}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	needed := []string{"cloudbuild.yaml", "deploy/deploy.sh", "deploy/local/popup.js", "deploy/monitoring/errors.yaml", "functions/listlabels/listlabels.html",
+		"go.mod", "shared/seal/seal.go", "shared/session/testdata/fuzz/FuzzCookie/30c05bcb6419cc5c"}
+	for _, name := range append(slices.Concat(needed, secrets), ".git/config", ".ci/run", "deploy/.stage/listlabels/go.mod", "deploy/.stage/listlabels/function.go", "program") {
+		write(name, "text")
 	}
+
+	t.Run("to Cloud Build", func(t *testing.T) {
+		cmd := exec.Command("gcloud", "meta", "list-files-for-upload", dir)
+		cmd.Env = newCloud(t).env(t)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.DeleteFunc(strings.Fields(string(out)), func(name string) bool { return strings.HasPrefix(name, ".g") })
+		slices.Sort(got)
+		if !slices.Equal(got, needed) {
+			t.Errorf("%v\nwant %v", got, needed)
+		}
+	})
+	t.Run("to a repository", func(t *testing.T) {
+		requireTool(t, "git", "install git")
+		command(t, dir, "rm", "-r", ".git")
+		command(t, dir, "git", "init", "-q")
+		got := strings.Fields(command(t, dir, "git", "ls-files", "--others", "--exclude-standard"))
+		got = slices.DeleteFunc(got, func(name string) bool { return strings.HasPrefix(name, ".") })
+		slices.Sort(got)
+		if !slices.Equal(got, needed) {
+			t.Errorf("%v\nwant %v", got, needed)
+		}
+	})
+}
+
+// A checkout as Git for Windows makes it has the line ends of ours.
+func TestCheckoutOnWindows(t *testing.T) {
+	requireTool(t, "git", "install git")
+	dir := t.TempDir()
+	for _, name := range []string{".gitattributes", "deploy/deploy.sh", "shared/httpfunc/style.css", ".ci/run", "deploy/local/docs/account.png"} {
+		b, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Join(dir, "a", filepath.Dir(name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "a", name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, dir, "sh", "-c", `cd a && git init -q && git add -A && git -c user.name=a -c user.email=a@example.com commit -q -m a && cd .. &&
+		git -c core.autocrlf=true -c core.eol=crlf clone -q a b`)
+	if !reflect.DeepEqual(withoutGit(t, dir+"/b"), withoutGit(t, dir+"/a")) {
+		t.Error("files differ")
+	}
+}
+
+func withoutGit(t *testing.T, dir string) map[string]string {
+	all := files(t, os.DirFS(dir))
+	maps.DeleteFunc(all, func(name, _ string) bool { return strings.HasPrefix(name, ".git/") })
+	return all
 }

@@ -59,7 +59,7 @@ patiently() {
 absent() {
   local said
   if attempt "$not_yet" "$@"; then return 1; fi
-  if grep -qE 'NOT_FOUND|HTTPError 404|not found' <<<"$said"; then return 0; fi
+  if grep -qE 'NOT_FOUND|status=\[404\]|HTTPError 404' <<<"$said"; then return 0; fi
   printf '%s\n' "$said" >&2
   exit 1
 }

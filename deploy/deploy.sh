@@ -26,28 +26,33 @@ if [ -z "${DRY_RUN-}${FORCE-}" ]; then
 fi
 
 deploy() {
-  local name=$1 kind memory timeout invoker=--$PUBLIC command version
+  local name=$1 kind memory timeout command version place=(--project="$GOOGLE_CLOUD_PROJECT" --region="$REGION")
   read -r _ kind memory timeout _ < <(named "$name")
-  [ "$PUBLIC" = allow-unauthenticated ] || invoker=--no-allow-unauthenticated
   # shellcheck disable=SC2046,SC2086 # lists of names
   command=(gcloud functions deploy "$name"
-    --project="$GOOGLE_CLOUD_PROJECT" --region="$REGION" --gen2 --runtime="$RUNTIME"
-    --entry-point="$name" --trigger-http "$invoker" --ingress-settings="$INGRESS" --serve-all-traffic-latest-revision
+    "${place[@]}" --gen2 --runtime="$RUNTIME" --entry-point="$name" --trigger-http --ingress-settings="$INGRESS" --serve-all-traffic-latest-revision
     --memory="$memory" --cpu="$CPU" --concurrency="$CONCURRENCY" --timeout="${timeout}s" --max-instances="$MAX_INSTANCES"
     --service-account="$FUNCTIONS_ACCOUNT"
     --build-service-account="projects/$GOOGLE_CLOUD_PROJECT/serviceAccounts/$BUILD_ACCOUNT"
     --set-secrets="$SECRETS"
     --set-env-vars="$(environment $ENVIRONMENT $(case $kind in job | all) echo $JOB_ENVIRONMENT ;; esac))")
   # Of what is uploaded, and of the settings. A label's value has at most 63 characters.
-  version=$(sed 's/.* //' "$STAGES/$name.report")-$(printf '%s\n' "${command[@]}" "$PUBLIC" | cksum | cut -d ' ' -f 1)
+  version=$(sed 's/.* //' "$STAGES/$name.report")-$(printf '%s\n' "${command[@]}" | cksum | cut -d ' ' -f 1)
   if grep -q "^$name	$version	ACTIVE	True" <<<"$deployed"; then
     echo "is deployed as it is here already; FORCE=1 deploys it again"
-    return
+  else
+    run "${command[@]}" --source="$STAGES/$name" --format=none --update-labels="version=$version"
   fi
-  run "${command[@]}" --source="$STAGES/$name" --update-labels="version=$version"
-  if [ "$PUBLIC" = no-invoker-check ]; then # a deploy may undo it
-    run gcloud run services update "$name" --project="$GOOGLE_CLOUD_PROJECT" --region="$REGION" --no-invoker-iam-check
-  fi
+  # After every deploy, which may have failed half way or undo it.
+  case $PUBLIC in
+    no-invoker-check) run gcloud run services update "$name" "${place[@]}" --no-invoker-iam-check ;;
+    *)
+      run gcloud run services add-iam-policy-binding "$name" "${place[@]}" --format=none --member=allUsers --role=roles/run.invoker || {
+        echo 'It runs and nobody may call it. Where an organization forbids allUsers, set PUBLIC=no-invoker-check and repeat.'
+        return 1
+      }
+      ;;
+  esac
 }
 # shellcheck disable=SC2086 # a list of names
 together deploy $names

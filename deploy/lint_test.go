@@ -11,12 +11,15 @@ import (
 	"testing"
 )
 
+// quotedAll joins words that need no quotes.
+func quotedAll(words []string) string { return strings.Join(words, " ") }
+
 // gcloudLine matches a gcloud command in a line of shell, up to what the shell does with its output.
 var gcloudLine = regexp.MustCompile(`gcloud (?:'[^']*'|[^'|&>)#\n])+`)
 
 func TestGcloudAcceptsEveryLine(t *testing.T) {
 	requireGcloud(t)
-	env := environment("DRY_RUN=1", "OAUTH_SCOPES=a b", "SESSION_COOKIE=__session")
+	env := environment("DRY_RUN=1", "OAUTH_SCOPES=a b", "SESSION_COOKIE=__session", "TASK_QUEUE=jobs", "PUBLIC=no-invoker-check", "REGION=region")
 	type line struct {
 		Command string `json:"command_string"`
 	}
@@ -31,22 +34,15 @@ func TestGcloudAcceptsEveryLine(t *testing.T) {
 			lines = append(lines, line{strings.TrimSpace(command)})
 		}
 	}
-	for _, args := range [][]string{{"deploy.sh", "all"}, {"setup.sh", clientFile(t, clientJSON)}} {
-		out, err := script(env, args[0], args[1:]...)
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
+	for _, args := range [][]string{{"deploy.sh", "all"}, {"deploy.sh", "app"}, {"setup.sh", clientFile(t, clientJSON)}, {"restart.sh", "all"},
+		{"traffic.sh", "latest", "all"}, {"monitor.sh", "projects/project/notificationChannels/1"}} {
+		add(args[0], output(t, append(env, stagedAll(t)), "deploy/"+quotedAll(args)))
+	}
+	for _, b := range blocks(t) {
+		if strings.Contains(b.text, "gcloud ") {
+			add("README.md", strings.NewReplacer("\\\n", "", "$GOOGLE_CLOUD_PROJECT", "project").Replace(b.text))
 		}
-		add(args[0], out)
 	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var shell strings.Builder
-	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
-		shell.WriteString(strings.NewReplacer("\\\n", "", "$GOOGLE_CLOUD_PROJECT", "project").Replace(block[1]))
-	}
-	add("README.md", shell.String())
 
 	b, err := json.Marshal(append(lines, line{"gcloud functions deploy name --no-such-flag"}))
 	if err != nil {

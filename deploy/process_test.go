@@ -35,9 +35,29 @@ func main() {
 }
 `
 
-// build builds the staged function in dir, without changing its go.mod and go.sum, into a program.
-func build(t *testing.T, dir string) (program string) {
+// layOutAll lays out every function, and the one that is all of them, in stages.
+var layOutAll = sync.OnceValues(func() (string, error) {
+	for _, what := range []string{"app", "all"} { // the settings of the last are kept
+		if out, err := script(environment("REGION=region"), "stage.sh", what); err != nil {
+			return out, err
+		}
+	}
+	return "", nil
+})
+
+var built = map[string]string{} // by the function's name
+
+// build builds a function as it is laid out, without changing its go.mod and go.sum, into a program, once.
+func build(t *testing.T, name string) (program string) {
 	t.Helper()
+	stagedAll(t)
+	if program, ok := built[name]; ok {
+		return program
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(stages, name))); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Mkdir(filepath.Join(dir, "serverless_function_app"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -45,16 +65,10 @@ func build(t *testing.T, dir string) (program string) {
 		t.Fatal(err)
 	}
 	command(t, dir, "go", "mod", "tidy", "-diff") // fails if tidy would change anything
-	program = filepath.Join(t.TempDir(), "program")
-	command(t, dir, "go", "build", "-mod=readonly", "-o", program, "./serverless_function_app")
+	program = filepath.Join(stages, name+".program")
+	command(t, dir, "go", "build", "-mod=readonly", "-buildvcs=false", "-o", program, "./serverless_function_app")
+	built[name] = program
 	return program
-}
-
-// stage runs deploy/stage and returns the directory that it laid out.
-func stage(t *testing.T, name string) (dir, report string) {
-	t.Helper()
-	dir = filepath.Join(t.TempDir(), name)
-	return dir, command(t, root, "go", "run", "./deploy/stage", name, dir)
 }
 
 // command runs a program in dir and returns what it printed.

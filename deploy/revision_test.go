@@ -25,8 +25,7 @@ import (
 )
 
 func TestRevision(t *testing.T) {
-	dir, _ := stage(t, "listlabels")
-	program := build(t, dir)
+	program := build(t, "listlabels")
 
 	t.Run("that is badly configured ends with one message that names every fault", func(t *testing.T) {
 		cmd := exec.Command(program)

@@ -4,28 +4,30 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"functions.local/oauth/shared/seal"
 )
 
-// rotation is a step of the rotation of the keyset, as the README has it: add, then rotate, with a
-// deployment of every function after each.
+// rotation is a step of the rotation of the keyset, as the page has it: add, then rotate, and every function is
+// started anew after each.
 const rotation = `next=$(gcloud secrets versions access latest --secret=token-keyset --project="$GOOGLE_CLOUD_PROJECT" | go run ./deploy/keyset %s) &&
-  printf '%%s' "$next" | gcloud secrets versions add token-keyset --project="$GOOGLE_CLOUD_PROJECT" --data-file=-
+  printf '%%s' "$next" | gcloud secrets versions add token-keyset --project="$GOOGLE_CLOUD_PROJECT" --data-file=- &&
+  deploy/restart.sh all
 `
 
 func TestKeysetRotation(t *testing.T) {
 	requireGcloud(t)
 	c := newCloud(t)
-	env := c.env(t)
+	env := append(c.env(t), stagedAll(t))
+	for _, s := range settings(t) {
+		c.revise(s.name, true)
+	}
 	const secret = "projects/project/secrets/token-keyset"
 	put := func(version int, json string) {
 		name := fmt.Sprintf("%s/versions/%d", secret, version)
-		c.resources[name] = resource{"name": name, "payload": resource{"data": base64.StdEncoding.EncodeToString([]byte(json))}}
+		c.resources[name] = resource{"name": name, "state": "ENABLED", "payload": resource{"data": base64.StdEncoding.EncodeToString([]byte(json))}}
 	}
 	keyset := func(version int) *seal.Keyset {
 		t.Helper()
@@ -42,9 +44,7 @@ func TestKeysetRotation(t *testing.T) {
 		return k
 	}
 	step := func(what string) error {
-		cmd := exec.Command("bash", "-c", fmt.Sprintf(rotation, what))
-		cmd.Dir, cmd.Env = root, env
-		out, err := c.run(cmd)
+		out, err := c.run(bash(env, fmt.Sprintf(rotation, what)))
 		if strings.Contains(out, `"value"`) {
 			t.Errorf("a key is shown: %s", out)
 		}
@@ -102,8 +102,14 @@ func TestKeysetRotation(t *testing.T) {
 		}
 	})
 
-	t.Run("is in the README", func(t *testing.T) {
-		readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	t.Run("starts each function anew after each step", func(t *testing.T) {
+		if got := c.serving("listlabels"); got != "listlabels-00003" {
+			t.Errorf("%s serves", got)
+		}
+	})
+
+	t.Run("is on the page", func(t *testing.T) {
+		readme, err := os.ReadFile("README.md")
 		if err != nil {
 			t.Fatal(err)
 		}

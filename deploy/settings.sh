@@ -27,7 +27,7 @@ PLATFORM_URL=https://$REGION-$PROJECT_NAME.cloudfunctions.net${ALL_IN_ONE:+/app}
 : "${TIME_ZONE:=Etc/UTC}" # of the jobs' schedules; TIME_ZONE_dailyevent and SCHEDULE_dailyevent are that job's own
 : "${TASK_QUEUE:=}"       # the id of a Cloud Tasks queue that jobs are spread over; none: one process does a run
 : "${INGRESS:=all}"       # internal-and-gclb: a load balancer is the only way in
-: "${PUBLIC:=allow-unauthenticated}" # no-invoker-check: where an organization forbids allUsers
+: "${PUBLIC:=allUsers}"   # no-invoker-check: where an organization forbids allUsers
 
 # Of each function. Memory and timeout stand in the function's own file.
 : "${CPU:=1}"
@@ -62,9 +62,9 @@ esac
 # shellcheck disable=SC2086,SC2163 # lists of names
 export $ENVIRONMENT $JOB_ENVIRONMENT
 if [ -n "${STAGED-}" ]; then
-  READ_SETTINGS=$(cat "$STAGES/settings")
+  READ_SETTINGS=$(cat "$STAGES/settings") || exit 1
 else
-  READ_SETTINGS=$(go run ./deploy/functions)
+  READ_SETTINGS=$(go run ./deploy/functions) || exit 1
 fi
 eval "$READ_SETTINGS"
 

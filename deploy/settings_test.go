@@ -2,7 +2,7 @@
 package deploy_test
 
 import (
-	"os/exec"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -13,34 +13,48 @@ import (
 // root is the top of the module, seen from here.
 const root = ".."
 
-// A setting is a line of FUNCTIONS in settings.sh.
+// A setting is what the scripts know of a function.
 type setting struct {
-	name    string
-	visitor int // the status that a browser without a session gets
+	name, kind string
+	visitor    int // the status that a browser without a session gets
 }
 
+// settings returns the functions that the scripts know, but for the one that is all of them.
 func settings(t testing.TB) []setting {
 	t.Helper()
-	requireShell(t)
-	cmd := exec.Command("bash", "-c", ". ./settings.sh && selected all")
-	cmd.Env = environment()
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, list, _ := strings.Cut(readSettings(t, environment("REGION=region")), "FUNCTIONS='")
 	var all []setting
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(list) {
 		f := strings.Fields(line)
-		if len(f) != 9 {
-			t.Fatalf("%q has %d columns", line, len(f))
-		}
-		visitor, err := strconv.Atoi(f[7])
+		visitor, err := strconv.Atoi(f[4])
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, setting{f[0], visitor})
+		if f[1] != "all" {
+			all = append(all, setting{f[0], f[1], visitor})
+		}
 	}
 	return all
+}
+
+// readSettings returns what settings.sh evaluates.
+func readSettings(t testing.TB, env []string) string {
+	t.Helper()
+	requireShell(t)
+	return output(t, env, `. deploy/settings.sh && printf '%s' "$READ_SETTINGS"`)
+}
+
+// output returns what a piece of shell prints at the top of the module.
+func output(t testing.TB, env []string, shell string) string {
+	t.Helper()
+	cmd := bash(env, shell)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &stderr)
+	}
+	return string(out)
 }
 
 func TestFunctionsAreTheSameEverywhere(t *testing.T) {
@@ -50,33 +64,65 @@ func TestFunctionsAreTheSameEverywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if !strings.HasSuffix(file, "_test.go") {
-			folders = append(folders, filepath.Base(filepath.Dir(file)))
+		if folder := filepath.Base(filepath.Dir(file)); !strings.HasSuffix(file, "_test.go") && folder != "all" {
+			folders = append(folders, folder)
 		}
 	}
 	folders = slices.Compact(folders)
-
 	var set []string
 	for _, s := range settings(t) {
 		set = append(set, s.name)
 	}
-	slices.Sort(set)
 	if !slices.Equal(set, folders) {
-		t.Errorf("deploy/settings.sh names %v\nthe folders are %v", set, folders)
+		t.Errorf("the scripts know %v\nthe folders are %v", set, folders)
 	}
+}
 
-	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, "./local").Output()
-	if err != nil {
-		t.Fatal(err)
+func TestSettings(t *testing.T) {
+	requireShell(t)
+	shown := func(show string, more ...string) string {
+		return output(t, environment(append([]string{"REGION=region"}, more...)...), `. deploy/settings.sh && printf '%s' "`+show+`"`)
 	}
-	var imported []string
-	for path := range strings.FieldsSeq(string(out)) {
-		if name, ok := strings.CutPrefix(path, "functions.local/oauth/functions/"); ok {
-			imported = append(imported, name)
+	t.Run("spell BASE_URL as the functions do", func(t *testing.T) {
+		if got := shown("$BASE_URL", "BASE_URL=https://App.Example.com:443/api/"); got != "https://app.example.com/api" {
+			t.Error(got)
 		}
+	})
+	t.Run("turn round the id of a domain's project", func(t *testing.T) {
+		got := shown("$FUNCTIONS_ACCOUNT $BASE_URL", "GOOGLE_CLOUD_PROJECT=example.com:project")
+		if want := "oauth-functions@project.example.com.iam.gserviceaccount.com https://region-project.example.com.cloudfunctions.net"; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+	t.Run("put all in one under its own path", func(t *testing.T) {
+		if got := shown("$BASE_URL $(selected all)", "ALL_IN_ONE=1"); got != "https://region-project.cloudfunctions.net/app app" {
+			t.Error(got)
+		}
+	})
+	t.Run("complete the name of a queue", func(t *testing.T) {
+		if got := shown("$TASK_QUEUE", "TASK_QUEUE=jobs"); got != "projects/project/locations/region/queues/jobs" {
+			t.Error(got)
+		}
+	})
+	for what, set := range map[string]string{
+		"an address without https": "BASE_URL=http://app.example.com",
+		"a front end without one":  "FRONT_ENDS=app.example.com",
+		"a cookie of another name": "SESSION_COOKIE=sid",
+	} {
+		t.Run("are refused with "+what, func(t *testing.T) {
+			out, err := bash(environment(set), ". deploy/settings.sh && echo went on").CombinedOutput()
+			if name, _, _ := strings.Cut(set, "="); err == nil || !strings.Contains(string(out), name) || strings.Contains(string(out), "went on") {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
 	}
-	slices.Sort(imported)
-	if !slices.Equal(imported, folders) {
-		t.Errorf("deploy/local imports %v\nthe folders are %v", imported, folders)
+}
+
+func TestQuoted(t *testing.T) {
+	requireShell(t)
+	for _, word := range []string{"plain", "it's", "a b", "", `back\slash`, "a&b", "$HOME", `"`, "(default)", "é"} {
+		if got := output(t, append(os.Environ(), "WORD="+word), `. deploy/command.sh && eval "printf %s $(quoted "$WORD")"`); got != word {
+			t.Errorf("%q becomes %q", word, got)
+		}
 	}
 }

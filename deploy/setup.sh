@@ -43,7 +43,7 @@ done
 
 describe=(gcloud firestore databases describe "$database" "$project" '--format=value(type,locationId)')
 unless "${describe[@]}" -- gcloud firestore databases create "$database" "$project" \
-  --location="$FIRESTORE_LOCATION" --type=firestore-native --delete-protection
+  --location="$FIRESTORE_LOCATION" --type=firestore-native --delete-protection --format=none
 if [ -z "${DRY_RUN-}" ]; then
   attempt "$not_yet|NOT_FOUND" "${describe[@]}" || { echo "$said" >&2 && exit 1; }
   read -r type location <<<"$said"
@@ -62,11 +62,11 @@ fi
 # The marks of used sign-ins carry the time from which on nobody needs them. What is never looked for needs no index:
 # one over rising times bounds a collection to 500 writes a second.
 run gcloud firestore fields ttls update expires --collection-group="${COLLECTION_PREFIX}flows" \
-  "$database" "$project" --enable-ttl --async
-for field in flows/expires grants/expiry grants/created grants/consented grants/refresh_expiry grants/sessions grants/apart \
+  "$database" "$project" --enable-ttl --async --format=none
+for field in flows/expires grants/expiry grants/created grants/consented grants/sessions grants/apart \
   grants/refresh_token grants/access_token; do
   patiently gcloud firestore indexes fields update "${field#*/}" --collection-group="$COLLECTION_PREFIX${field%/*}" \
-    "$database" "$project" --disable-indexes --async
+    "$database" "$project" --disable-indexes --async --format=none
 done
 
 # first_version SECRET COMMAND... makes a secret whose first version the command writes. A secret that exists is left
@@ -103,7 +103,7 @@ accessor "$KEYSET_SECRET"
 [ -z "$client" ] || accessor "$CLIENT_SECRET"
 patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none \
   --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/datastore.user \
-  --condition="title=own-database,expression=resource.name == 'projects/$GOOGLE_CLOUD_PROJECT/databases/$FIRESTORE_DATABASE'"
+  --condition="title=own-database,expression=resource.name == \"projects/$GOOGLE_CLOUD_PROJECT/databases/$FIRESTORE_DATABASE\""
 patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none --condition=None \
   --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/cloudbuild.builds.builder
 
@@ -149,12 +149,12 @@ while read -r name _ _ timeout _ _ _ schedule; do
     continue
   fi
   job=("$name" "$project" --location="$REGION" --schedule="$schedule" --time-zone="$zone"
-    --uri="$address" --http-method=POST --message-body="{\"time_zone\":\"$zone\"}"
+    --uri="$address" --http-method=POST --message-body="{\"time_zone\":\"$zone\",\"address\":\"$address\"}"
     --oidc-service-account-email="$SCHEDULER_ACCOUNT" --oidc-token-audience="$BASE_URL/$name"
     --attempt-deadline="${timeout}s" --max-retry-attempts=5 --min-backoff=10s --max-backoff=600s)
   unless gcloud scheduler jobs describe "$name" --location="$REGION" "$project" -- \
-    gcloud scheduler jobs create http "${job[@]}" --headers=Content-Type=application/json
-  patiently gcloud scheduler jobs update http "${job[@]}" --update-headers=Content-Type=application/json
+    gcloud scheduler jobs create http "${job[@]}" --format=none --headers=Content-Type=application/json
+  patiently gcloud scheduler jobs update http "${job[@]}" --format=none --update-headers=Content-Type=application/json
 done < <(each job)
 
 step=0

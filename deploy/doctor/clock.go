@@ -14,6 +14,8 @@ const maxOff = time.Minute
 // checkClock compares this machine's clock with the Date of an answer of Google's.
 func (d *doctor) checkClock(ctx context.Context, c *config.Config) {
 	const name = "the clock"
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	google := "https://oauth2.googleapis.com"
 	if c.GoogleBaseURL != nil {
 		google = c.GoogleBaseURL.String()

@@ -27,12 +27,17 @@ func (d *doctor) checkFirestore(ctx context.Context, c *config.Config) {
 		d.skipped(name, "cannot be looked for without GOOGLE_CLOUD_PROJECT")
 		return
 	}
-	if err := read(ctx, c); err != nil {
+	count, err := read(ctx, c)
+	if err != nil {
 		d.wrong(name, "cannot be read (%v): %s", err, mend(err, c))
 		d.skipped(ttl, "was not looked for")
 		return
 	}
 	d.fine(name, "answers in the project %s, database %s", c.Project, c.Database)
+	if count.Ending > 0 && count.Ending == count.Active {
+		d.mind("the app", "seems to be in Testing: Google ends each of the %d grants 7 days after its consent. Publish it at "+
+			"https://console.cloud.google.com/auth/audience", count.Ending)
+	}
 	if c.Emulator != "" {
 		d.skipped(ttl, "is not there in an emulator")
 		return
@@ -40,22 +45,23 @@ func (d *doctor) checkFirestore(ctx context.Context, c *config.Config) {
 	d.checkTTL(ctx, c)
 }
 
-func read(ctx context.Context, c *config.Config) error {
+// read reads a grant that does not exist, and counts those that do.
+func read(ctx context.Context, c *config.Config) (*tokenstore.Count, error) {
 	keys, err := seal.New() // what is not there is not opened
 	if err != nil {
-		return err
+		return nil, err
 	}
 	store, err := tokenstore.OpenFirestore(tokenstore.FirestoreConfig{
 		Project: c.Project, Database: c.Database, Emulator: c.Emulator, Prefix: c.Prefix, Keyset: keys,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer store.Close()
-	if _, err = store.Get(ctx, "doctor"); errors.Is(err, tokenstore.ErrNotFound) {
-		return nil
+	if _, err = store.Get(ctx, "doctor"); err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
+		return nil, err
 	}
-	return err
+	return store.Count(ctx)
 }
 
 func mend(err error, c *config.Config) string {

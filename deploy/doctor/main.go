@@ -1,5 +1,6 @@
 // Command doctor reads the environment that the functions read, looks at what it names, and says in
-// plain words what is wrong and how to mend it. It changes nothing and shows no secret.
+// plain words what is wrong and how to mend it. With -deployed it looks at what is deployed, by the settings of
+// the scripts and through gcloud. It changes nothing and shows no secret.
 package main
 
 import (
@@ -17,19 +18,24 @@ import (
 	"functions.local/oauth/shared/config"
 )
 
-const usage = `Says what is wrong with the environment of the functions, and how to mend it.
-It exits with 0 if all is well, or else with 1.
+const usage = `Says what is wrong and how to mend it. It exits with 0 if all is well, or else with 1.
 
-usage: go run ./deploy/doctor
+usage:
+  go run ./deploy/doctor             with the environment of the functions
+  go run ./deploy/doctor -deployed   with what is deployed, for the settings of deploy/settings.sh
 `
 
 func main() {
-	if len(os.Args) > 1 {
+	d := &doctor{getenv: os.Getenv, now: time.Now, client: &http.Client{Timeout: 60 * time.Second}, out: os.Stdout}
+	examine := d.examine
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "-deployed":
+		examine = d.examineDeployed
+	case len(os.Args) > 1:
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
 	}
-	d := &doctor{getenv: os.Getenv, now: time.Now, client: &http.Client{Timeout: 10 * time.Second}, out: os.Stdout}
-	if !d.examine(context.Background()) {
+	if !examine(context.Background()) {
 		os.Exit(1)
 	}
 }
@@ -63,6 +69,7 @@ func (d *doctor) examine(ctx context.Context) bool {
 	return !d.sick
 }
 
+func (d *doctor) mind(what, format string, args ...any)    { d.say("mind", what, format, args) }
 func (d *doctor) fine(what, format string, args ...any)    { d.say("ok", what, format, args) }
 func (d *doctor) skipped(what, format string, args ...any) { d.say("skipped", what, format, args) }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,31 +8,23 @@ import (
 	"functions.local/oauth/shared/config"
 )
 
-// checkClient compares the redirect URI with those that Google knew when the file was downloaded.
+// checkClient compares the redirect URI with those of the client's file. The file is a copy of the day on which it was
+// offered, which was when the client or its secret was made.
 func (d *doctor) checkClient(c *config.Config) {
 	const name = "OAUTH_CLIENT_JSON"
 	if c.ClientID == "" || c.BaseURL == "" {
 		return // the configuration's own faults say why
 	}
-	var file struct {
-		Web struct {
-			RedirectURIs []string `json:"redirect_uris"`
-		}
-	}
-	if err := json.Unmarshal([]byte(d.getenv(name)), &file); err != nil {
-		d.wrong(name, "has redirect_uris that are no list of texts: download client_secret.json again")
-		return
-	}
-	if slices.Contains(file.Web.RedirectURIs, c.RedirectURI()) {
+	if slices.Contains(c.ClientRedirectURIs, c.RedirectURI()) {
 		d.fine(name, "is a web client with the redirect URI %s", c.RedirectURI())
 		return
 	}
-	known := strings.Join(file.Web.RedirectURIs, ", ")
+	known := strings.Join(c.ClientRedirectURIs, ", ")
 	if known == "" {
 		known = "none"
 	}
-	d.wrong(name, "does not hold the redirect URI %s (it holds %s), and Google compares it letter by letter: "+
-		"register it in the client at https://console.cloud.google.com/auth/clients and download the file again, or correct BASE_URL",
+	d.mind(name, "did not have the redirect URI %s when its file was made (it had %s): see that the client has it by now at "+
+		"https://console.cloud.google.com/auth/clients, letter by letter, or Google shows redirect_uri_mismatch. The file itself need not be changed",
 		c.RedirectURI(), known)
 }
 
@@ -46,8 +37,8 @@ func (d *doctor) checkHost(c *config.Config) {
 	host := u.Hostname()
 	switch {
 	case strings.HasSuffix(host, ".run.app"):
-		d.wrong("BASE_URL", "is on run.app, where every function has a host, and so a cookie, of its own and no sign-in can be shared: "+
-			"use https://REGION-PROJECT.cloudfunctions.net, a domain of your own or Firebase Hosting")
+		d.mind("BASE_URL", "is on run.app, where every function has a host, and so a cookie, of its own. Only the function app, which is all of them "+
+			"(deploy/deploy.sh app), can serve a sign-in there")
 	case isFirebase(host) && c.Cookie != "__session":
 		d.wrong("SESSION_COOKIE", "is %s, which Firebase Hosting does not pass on to the functions: set it to __session", c.Cookie)
 	default:

@@ -151,9 +151,12 @@ func (x *exchange) fail(err error) {
 
 // here returns the local path of the request, for coming back to it.
 func (x *exchange) here() string {
-	path := "/" + x.f.Name
-	if x.r.URL.RawQuery != "" {
-		path += "?" + x.r.URL.RawQuery
+	path, query := "/"+x.f.Name, x.r.URL.RawQuery
+	if x.askedAgain {
+		query = strings.TrimPrefix(query+"&"+askedAgainParam+"=again", "&")
+	}
+	if query != "" {
+		path += "?" + query
 	}
 	if back, ok := validReturnTo(path); ok {
 		return back

@@ -42,6 +42,7 @@ type App struct {
 	log     *slog.Logger
 	protect *http.CrossOriginProtection
 	bodies  *semaphore.Weighted // bytes of memory for bodies
+	own     credentials         // of the service itself
 	home    string              // what the page at BASE_URL/ is called, or "" where there is none
 }
 

@@ -80,12 +80,16 @@ const retryAfter = 5 * time.Second
 var (
 	startAgain = problem{status: 400, code: "invalid_state", title: "Please start again",
 		text: "This sign-in was begun in another browser, was finished before, or took too long. Nothing was changed."}
+	noCookie = problem{status: 400, code: "invalid_state", title: "Please allow cookies",
+		text: "This sign-in cannot be finished, because your browser keeps no cookie of this site. Allow cookies for it, or use another browser, and start again. Nothing was changed."}
 	badCode = problem{status: 400, code: "invalid_code", title: "Please start again",
 		text: "Google does not know this sign-in, or it was finished before. Nothing was changed."}
 	tryLater = problem{status: 503, code: "unavailable", title: "Please try again in a moment", retryAfter: retryAfter,
 		text: "Something that this page needs did not answer in time. Nothing was lost."}
 	badAnswer = problem{status: 502, code: "bad_gateway", title: "Google had a problem",
 		text: "Google could not do this, or answered something that makes no sense. Nothing was lost; please try again later."}
+	clockOff = problem{status: 502, code: "clock_off", title: "The sign-in could not be checked",
+		text: "The clock of this service and Google's do not agree, so that nobody can sign in. Whoever runs the service has to set its clock. Nothing was changed."}
 	limited = problem{status: 429, code: "rate_limited", title: "Too much at once", retryAfter: 30 * time.Second,
 		text: "Google asks for a pause. Please try again in a while."}
 	tooLarge = problem{status: 413, code: "too_large", title: "That is too large",
@@ -93,6 +97,7 @@ var (
 	internal = problem{status: 500, code: "internal", title: "This went wrong here",
 		text: "The mistake is not yours."}
 	invalidToken = problem{status: 401, code: "invalid_token", text: "The bearer token is not one of a user of this service, or it has expired."}
+	noEvent      = problem{status: 400, code: "invalid_request", text: "The body is no security event of Google's for this service."}
 	otherDomain  = problem{status: 403, code: "domain_not_allowed", title: "This account cannot be used here",
 		text: "This service is for the accounts of certain organizations, and yours is not among them. Nothing was kept. Choose another account."}
 )
@@ -103,19 +108,23 @@ var problems = []struct {
 	problem problem
 }{
 	{oauthflow.ErrCallback, startAgain},
+	{oauthflow.ErrNoCookie, noCookie},
 	{oauthflow.ErrState, startAgain},
 	{oauthflow.ErrInvalidGrant, badCode},
 	{oauthflow.ErrBearer, invalidToken},
 	{oauthflow.ErrDomain, otherDomain},
+	{oauthflow.ErrSecurityEvent, noEvent},
 	{oauthflow.ErrRateLimited, limited},
 	{oauthflow.ErrUnavailable, tryLater},
 	{tokenstore.ErrUnavailable, tryLater},
+	{errQueue, tryLater},
 	{tokenstore.ErrConflict, tryLater},
 	{seal.ErrUnknownKey, tryLater},
 	{context.DeadlineExceeded, tryLater},
 	{context.Canceled, tryLater},
 	{os.ErrDeadlineExceeded, tryLater}, // of a body that stalls
 	{oauthflow.ErrBadResponse, badAnswer},
+	{oauthflow.ErrClock, clockOff},
 	{oauthflow.ErrIDToken, badAnswer},
 	{oauthflow.ErrInvalidClient, internal},
 	{userclient.ErrCut, badAnswer},

@@ -152,7 +152,10 @@ func TestFailingFunction(t *testing.T) {
 	})
 	t.Run("asks for the permission that Google misses, and not twice at once", func(t *testing.T) {
 		lacks := &googleapi.Error{Code: 403, Body: `{"error":{"code":403,"errors":[{"reason":"insufficientPermissions"}]}}`}
-		want(t, k.serve(fails(lacks), request("GET", "/probe", "", "Cookie", cookie)), 403, "Only whoever runs this service")
+		asked := k.serve(fails(lacks), request("GET", "/probe?a=b", "", "Cookie", cookie))
+		want(t, asked, http.StatusFound)
+		want(t, k.serve(fails(lacks), request("GET", "/probe?a=b&consent=again", "", "Cookie", cookie)), 403, "Only whoever runs this service")
+		want(t, k.serve(fails(lacks), request("GET", "/probe", "", "Cookie", cookie, "Accept", jsonType)), 403, "insufficient_scope")
 		g, err := k.store.Get(t.Context(), ada)
 		if err != nil {
 			t.Fatal(err)

@@ -28,7 +28,9 @@ type exchange struct {
 	form *Form
 	// tooLong says that a stranger sent more than is read of strangers: nothing of it is shown again.
 	tooLong bool
-	again   string // the path at which a request that failed can go on
+	// askedAgain says that consent is asked for because Google refused a call, though none is missing.
+	askedAgain bool
+	again      string // the path at which a request that failed can go on
 
 	session   session.Session   // a browser's
 	newCookie bool              // the next flow's answer has to set the cookie: there is none, or its session is over
@@ -84,10 +86,16 @@ func (x *exchange) run() error {
 	if err := x.gate(); err != nil {
 		return err
 	}
-	visited := x.visit()
+	var visited error
+	if !x.f.open {
+		visited = x.visit()
+	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.timeout())
 	defer cancel()
 	x.r = x.r.WithContext(ctx)
+	if x.f.open {
+		return x.f.serve(x)
+	}
 	read := x.read() // also where nobody can be signed in: what was typed is to be shown again
 	if visited != nil {
 		return visited
@@ -103,6 +111,11 @@ func (x *exchange) gate() error {
 	control := http.NewResponseController(x.w)
 	control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	control.SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
+	_, bearer := bearerToken(x.r)         // which no browser sends by itself
+	if err := x.protect.Check(x.r); err != nil && !bearer {
+		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
+			Message: "This came from another website, so nothing was done.", Cause: err}
+	}
 	if !slices.Contains(x.f.methods, x.r.Method) {
 		x.w.Header().Set("Allow", strings.Join(x.f.methods, ", "))
 		return &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
@@ -110,13 +123,6 @@ func (x *exchange) gate() error {
 	}
 	if path := x.r.URL.Path; path == "/favicon.ico" || path == "/robots.txt" {
 		return errNotFound
-	}
-	if _, bearer := bearerToken(x.r); bearer {
-		return nil // no browser sends one by itself
-	}
-	if err := x.protect.Check(x.r); err != nil {
-		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
-			Message: "This came from another website, so nothing was done.", Cause: err}
 	}
 	return nil
 }

@@ -237,8 +237,10 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 		t, err := d.Token()
 		switch v := t.(type) {
 		case json.Delim:
-			if v == ']' && list {
+			if v == ']' && list && p.x.form.Has(name) {
 				return nil
+			} else if v == ']' && list {
+				return p.nothing(name)
 			}
 			if v != '[' || list {
 				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
@@ -254,13 +256,22 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 			err = p.add(name, v.String())
 		case bool:
 			err = p.add(name, strconv.FormatBool(v))
-		case nil: // null is as good as absent
-			err = cmp.Or(err, p.another())
+		case nil:
+			err = cmp.Or(err, p.nothing(name))
 		}
 		if err != nil || !list {
 			return err
 		}
 	}
+}
+
+// nothing keeps the name of a member that is null or an empty list, as a field without values. Nearly
+// everybody takes it for absent; a list of users must not.
+func (p *formReader) nothing(name string) error {
+	if len(name) <= maxNameSize && !p.x.form.Has(name) {
+		p.x.form.Values[name] = nil
+	}
+	return p.another()
 }
 
 func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error {
