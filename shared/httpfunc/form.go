@@ -237,10 +237,9 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 		t, err := d.Token()
 		switch v := t.(type) {
 		case json.Delim:
-			if v == ']' && list && p.x.form.Has(name) {
+			if v == ']' && list {
+				p.nothing(name)
 				return nil
-			} else if v == ']' && list {
-				return p.nothing(name)
 			}
 			if v != '[' || list {
 				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
@@ -257,7 +256,8 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 		case bool:
 			err = p.add(name, strconv.FormatBool(v))
 		case nil:
-			err = cmp.Or(err, p.nothing(name))
+			p.nothing(name)
+			err = cmp.Or(err, p.another())
 		}
 		if err != nil || !list {
 			return err
@@ -267,11 +267,10 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 
 // nothing keeps the name of a member that is null or an empty list, as a field without values. Nearly
 // everybody takes it for absent; a list of users must not.
-func (p *formReader) nothing(name string) error {
+func (p *formReader) nothing(name string) {
 	if len(name) <= maxNameSize && !p.x.form.Has(name) {
-		p.x.form.Values[name] = nil
+		p.x.form.Values[name] = []string{}
 	}
-	return p.another()
 }
 
 func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error {
