@@ -12,7 +12,7 @@ import (
 const eventsName = "securityevents"
 
 var hijackPage = httpfunc.NewPage("Google has said that the account was hijacked", `<p>This page just played Google: it sent a security event about <code>{{.Value.Email}}</code> to <code>`+eventsName+`</code>, which answered with status {{.Value.Status}}.</p>
-<p>Every session of that account that began before is over, in whatever browser, and its background jobs are off.</p>
+<p>Every session of that account that began before is over, in whatever browser. What it permitted stays.</p>
 <p class="actions"><a class="button" href="{{.URL "account"}}">See who is signed in here</a></p>
 `)
 
