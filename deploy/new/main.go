@@ -97,7 +97,7 @@ func copyFunction(from, to string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		target := name.ReplaceAllString(path, to)
+		target := strings.ReplaceAll(path, from, to)
 		if entry.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
