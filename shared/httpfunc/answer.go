@@ -64,9 +64,7 @@ func (x *exchange) drain() {
 	x.bodyWithin(drainTime)
 	if _, err := io.CopyN(io.Discard, x.r.Body, maxRequest); !errors.Is(err, io.EOF) {
 		x.w.Header().Set("Connection", "close")
-		return
 	}
-	x.bodyWithin(0)
 }
 
 func (x *exchange) redirect(status int, url string) error {

@@ -154,15 +154,10 @@ func (x *exchange) visit() error {
 
 func (x *exchange) hasBody() bool { return x.r.ContentLength != 0 }
 
-// bodyWithin bounds how long the body may take from now on; 0 ends the bound. With a body that was read to
-// its end the bound has to end, too: net/http goes on reading, to see the client hang up, and would take the
-// end of the time for that.
+// bodyWithin bounds how long the body may take from now on. Without a body there must be no bound: net/http reads
+// on while a function works, to see the client hang up, and would take the end of the time for that.
 func (x *exchange) bodyWithin(d time.Duration) {
-	var deadline time.Time
-	if d > 0 {
-		deadline = time.Now().Add(d)
-	}
-	http.NewResponseController(x.w).SetReadDeadline(deadline)
+	http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(d))
 }
 
 // load reads the owner's grant, if there is one.

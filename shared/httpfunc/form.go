@@ -99,9 +99,6 @@ func (x *exchange) read() error {
 	x.form.mark = x.form.Get(markField)
 	x.form.Del(markField)
 	x.tooLong = err != nil && err == body.over && x.grant == nil && x.f.Scopes != nil
-	if x.form.File == nil || x.form.File.Held {
-		x.bodyWithin(0) // also where something stands behind the end of a multipart form, which nobody reads
-	}
 	if tooLarge { // the fields in front of the file are kept all the same
 		return &http.MaxBytesError{Limit: maxRequest}
 	}
@@ -132,9 +129,6 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.x.r.Body.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
-	if errors.Is(err, io.EOF) {
-		b.x.bodyWithin(0)
-	}
 	if !b.streamed {
 		if err := b.x.takeMemory(int64(n)); err != nil {
 			return 0, err
