@@ -13,6 +13,7 @@ import (
 // The doctor looks at a cloud in which everything is deployed, and then one thing is not well at a time.
 func TestDoctorDeployed(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	stagedAll(t)
 	answers := map[string]int{}
@@ -88,7 +89,7 @@ func TestDoctorDeployed(t *testing.T) {
 				"WRONG   listlabels was rolled back and serves an old revision: deploy/traffic.sh latest listlabels",
 			},
 		},
-		"a function and a job that are no longer in the tree": {
+		"what else is wrong with functions, and with what they need": {
 			func() {
 				c.put(functionsPath+"oldone", resource{"name": functionsPath + "oldone",
 					"serviceConfig": resource{"serviceAccountEmail": service("listprojects")["serviceAccountEmail"]}})
@@ -98,36 +99,22 @@ func TestDoctorDeployed(t *testing.T) {
 				}
 				old["name"] = "projects/project/locations/region/jobs/oldjob"
 				c.resources["projects/project/locations/region/jobs/oldjob"] = old
+				version := c.resources["projects/project/secrets/token-keyset/versions/1"]
+				version["createTime"] = c.tick()
+				c.resources[jobPath]["httpTarget"].(resource)["oidcToken"].(resource)["audience"] = "https://app.example.com//dailyevent"
+				c.resources[queuePath]["state"] = "PAUSED"
+				delete(c.resources, "projects/project/services/gmail.googleapis.com")
+				c.resources["projects/project/databases/(default)"]["type"] = "DATASTORE_MODE"
+				answers["oauth2callback"], answers["oauth2init"] = 403, 500
 			},
 			[]string{
 				"WRONG   oldone is deployed and no longer in the tree: gcloud functions delete oldone --gen2 --region=region --project=project\n",
 				"WRONG   the scheduler's job oldjob is for no function of the tree: gcloud scheduler jobs delete oldjob --location=region --project=project\n",
+				"WRONG   oauth2init runs since before the newest version of its secrets, and may not know it: deploy/restart.sh oauth2init\n",
+				"/oauth2callback is not public: deploy/deploy.sh oauth2callback, with PUBLIC=no-invoker-check", "/oauth2init answers 500, want 302: look into its log",
+				"WRONG   the scheduler's job dailyevent has the audience https://app.example.com//dailyevent", "WRONG   the queue " + queuePath + " is PAUSED",
+				"WRONG   gmail.googleapis.com is switched off, and listlabels calls it: run deploy/setup.sh\n", "WRONG   the database (default) is of the type DATASTORE_MODE",
 			},
-		},
-		"a secret that is newer than what runs": {
-			func() {
-				version := c.resources["projects/project/secrets/token-keyset/versions/1"]
-				version["createTime"] = c.tick()
-			},
-			[]string{"WRONG   oauth2init runs since before the newest version of its secrets, and may not know it: deploy/restart.sh oauth2init\n"},
-		},
-		"functions that nobody may call, or that do not work": {
-			func() { answers["oauth2callback"], answers["oauth2init"] = 403, 500 },
-			[]string{"/oauth2callback is not public: deploy/deploy.sh oauth2callback, with PUBLIC=no-invoker-check", "/oauth2init answers 500, want 302: look into its log"},
-		},
-		"a scheduler and a queue that do not call": {
-			func() {
-				c.resources[jobPath]["httpTarget"].(resource)["oidcToken"].(resource)["audience"] = "https://app.example.com//dailyevent"
-				c.resources[queuePath]["state"] = "PAUSED"
-			},
-			[]string{"WRONG   the scheduler's job dailyevent has the audience https://app.example.com//dailyevent", "WRONG   the queue " + queuePath + " is PAUSED"},
-		},
-		"an API that is switched off, and a database of another kind": {
-			func() {
-				delete(c.resources, "projects/project/services/gmail.googleapis.com")
-				c.resources["projects/project/databases/(default)"]["type"] = "DATASTORE_MODE"
-			},
-			[]string{"WRONG   gmail.googleapis.com is switched off, and listlabels calls it: run deploy/setup.sh\n", "WRONG   the database (default) is of the type DATASTORE_MODE"},
 		},
 	} {
 		t.Run("finds "+what, func(t *testing.T) {

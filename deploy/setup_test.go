@@ -16,6 +16,7 @@ const clientJSON = `{"web":{"client_id":"id","client_secret":"canary-client-secr
 
 func TestSetup(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	env := append(c.env(t), "TIME_ZONE=Europe/Berlin", "COLLECTION_PREFIX=x-", "BASE_URL=https://app.example.com/api/", "TASK_QUEUE=jobs")
 	client := clientFile(t, clientJSON)
@@ -156,33 +157,27 @@ func TestSetup(t *testing.T) {
 		}
 	})
 
-	for what, quiet := range map[string]string{"": "", ", by a gcloud that is told to print nothing": "CLOUDSDK_CORE_USER_OUTPUT_ENABLED=false"} {
-		t.Run("keeps everything when it is run again"+what, func(t *testing.T) {
-			keyset, before := payload("token-keyset"), len(c.calls)
-			other := clientFile(t, strings.Replace(clientJSON, "canary", "other", 1))
-			env := slices.Clone(env)
-			if quiet != "" {
-				env = append(env, quiet)
+	t.Run("keeps everything when it is run again, by a gcloud that is told to print nothing", func(t *testing.T) {
+		keyset, before := payload("token-keyset"), len(c.calls)
+		other := clientFile(t, strings.Replace(clientJSON, "canary", "other", 1))
+		out, err := c.script(append(slices.Clip(env), "CLOUDSDK_CORE_USER_OUTPUT_ENABLED=false"), "setup.sh", other)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, call := range c.calls[before:] {
+			if strings.Contains(call, "addVersion") || strings.HasPrefix(call, "POST") && !strings.Contains(call, ":") {
+				t.Error("it calls", call)
 			}
-			out, err := c.script(env, "setup.sh", other)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
+		}
+		if payload("token-keyset") != keyset || payload("oauth-client") != clientJSON {
+			t.Error("a secret changed")
+		}
+		for _, secret := range []string{"oauth-client", "token-keyset"} {
+			if !strings.Contains(out, "The secret "+secret+" is kept as it is.") || c.resources["projects/project/secrets/"+secret+"/versions/2"] != nil {
+				t.Errorf("%s:\n%s", secret, out)
 			}
-			for _, call := range c.calls[before:] {
-				if strings.Contains(call, "addVersion") || strings.HasPrefix(call, "POST") && !strings.Contains(call, ":") {
-					t.Error("it calls", call)
-				}
-			}
-			if payload("token-keyset") != keyset || payload("oauth-client") != clientJSON {
-				t.Error("a secret changed")
-			}
-			for _, secret := range []string{"oauth-client", "token-keyset"} {
-				if !strings.Contains(out, "The secret "+secret+" is kept as it is.") || c.resources["projects/project/secrets/"+secret+"/versions/2"] != nil {
-					t.Errorf("%s:\n%s", secret, out)
-				}
-			}
-		})
-	}
+		}
+	})
 
 	t.Run("makes no keyset where it cannot see whether there is one, and shows Google's words", func(t *testing.T) {
 		c.refuse = func(call string, _ resource) (int, string) {
@@ -215,6 +210,7 @@ func TestSetup(t *testing.T) {
 
 func TestSetupOnTheFirstDay(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	missing := map[string]int{}
 	c.refuse = func(call string, sent resource) (int, string) {
@@ -253,6 +249,7 @@ func TestSetupOnTheFirstDay(t *testing.T) {
 
 func TestSetupBehindALoadBalancer(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	env := append(c.env(t), "BASE_URL=https://app.example.com", "INGRESS=internal-and-gclb")
 	const job = "projects/project/locations/region/jobs/dailyevent"
@@ -280,6 +277,7 @@ func TestSetupBehindALoadBalancer(t *testing.T) {
 
 func TestSetupRefuses(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	t.Run("a database in Datastore mode, and names the way out", func(t *testing.T) {
 		c := newCloud(t)
 		c.resources["projects/project/databases/(default)"] = resource{"name": "projects/project/databases/(default)", "type": "DATASTORE_MODE", "locationId": "region"}
