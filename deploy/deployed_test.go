@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -43,13 +44,30 @@ func TestDoctorDeployed(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := append(c.env(t), "STAGED=1", "STAGES="+dir, "TASK_QUEUE=jobs")
-	for _, run := range [][]string{{"setup.sh", clientFile(t, clientJSON)}, {"deploy.sh", "all"}} {
-		if out, err := c.script(env, run[0], run[1:]...); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	// What setup and deploy have made of it.
+	dry, err := c.script(append(env, "DRY_RUN=1"), "deploy.sh", "all")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, dry)
 	}
-	for _, name := range []string{jobPath, queuePath} { // what Google adds
-		c.resources[name]["state"] = map[string]string{jobPath: "ENABLED", queuePath: "RUNNING"}[name]
+	for _, m := range regexp.MustCompile(`functions deploy (\S+) .* --update-labels=version=(\S+)`).FindAllStringSubmatch(dry, -1) {
+		c.put(functionsPath+m[1], resource{"name": functionsPath + m[1], "labels": resource{"version": m[2]},
+			"serviceConfig": resource{"serviceAccountEmail": "oauth-functions@project.iam.gserviceaccount.com"}})
+	}
+	const database, secrets = "projects/project/databases/(default)", "projects/project/secrets/"
+	for name, r := range map[string]resource{
+		database: {"type": "FIRESTORE_NATIVE"},
+		database + "/collectionGroups/flows/fields/expires": {"ttlConfig": resource{"state": "ACTIVE"}},
+		secrets + "oauth-client/versions/1":                 {"state": "ENABLED", "createTime": "2025-01-01T00:00:00Z"},
+		secrets + "token-keyset/versions/1":                 {"state": "ENABLED", "createTime": "2025-01-01T00:00:00Z"},
+		queuePath:                                           {"state": "RUNNING"},
+		jobPath: {"state": "ENABLED", "httpTarget": resource{"oidcToken": resource{
+			"serviceAccountEmail": "oauth-scheduler@project.iam.gserviceaccount.com", "audience": public.URL + "/dailyevent"}}},
+	} {
+		r["name"] = name
+		c.resources[name] = r
+	}
+	for _, m := range regexp.MustCompile(`(?m)\S+\.googleapis\.com`).FindAllString(read, -1) {
+		c.resources["projects/project/services/"+m] = resource{"name": m, "state": "ENABLED", "config": resource{"name": m}}
 	}
 	program := filepath.Join(t.TempDir(), "doctor")
 	command(t, root, "go", "build", "-buildvcs=false", "-o", program, "./deploy/doctor")

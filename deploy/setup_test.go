@@ -229,11 +229,16 @@ func TestSetupOnTheFirstDay(t *testing.T) {
 		}
 		return 0, ""
 	}
-	out, err := c.script(c.env(t), "setup.sh")
+	out, err := c.script(append(c.env(t), loadBalanced...), "setup.sh")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 
+	t.Run("asks to be run again where the scheduler's address is not known yet", func(t *testing.T) {
+		if c.resources[jobPath] != nil || !strings.Contains(out, "deploy/setup.sh once more") {
+			t.Error(out)
+		}
+	})
 	t.Run("waits for what Google makes known slowly", func(t *testing.T) {
 		if c.policies["projects/project"] == nil || missing["POST projects/project:setIamPolicy"] < 2 || !strings.Contains(out, "Google does not know everything yet") {
 			t.Errorf("%v\n%s", missing, out)
@@ -247,30 +252,23 @@ func TestSetupOnTheFirstDay(t *testing.T) {
 	})
 }
 
+var loadBalanced = []string{"BASE_URL=https://app.example.com", "INGRESS=internal-and-gclb"}
+
 func TestSetupBehindALoadBalancer(t *testing.T) {
 	requireGcloud(t)
 	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), "BASE_URL=https://app.example.com", "INGRESS=internal-and-gclb")
-	const job = "projects/project/locations/region/jobs/dailyevent"
-
-	t.Run("asks to be run again where the scheduler's address is not known yet", func(t *testing.T) {
-		out, err := c.script(env, "setup.sh")
-		if err != nil || c.resources[job] != nil || !strings.Contains(out, "deploy/setup.sh once more") {
-			t.Errorf("%v\n%s", err, out)
-		}
-	})
 	t.Run("has the scheduler call the function's own address, for the audience of BASE_URL", func(t *testing.T) {
 		c.put(functionsPath+"dailyevent", resource{"name": functionsPath + "dailyevent", "serviceConfig": resource{}})
-		if out, err := c.script(append(env, "SCHEDULE_dailyevent=30 6 * * 1-5", "TIME_ZONE_dailyevent=Asia/Tokyo"), "setup.sh"); err != nil {
+		if out, err := c.script(append(append(c.env(t), loadBalanced...), "SCHEDULE_dailyevent=30 6 * * 1-5", "TIME_ZONE_dailyevent=Asia/Tokyo"), "setup.sh"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		target := c.resources[job]["httpTarget"].(resource)
+		target := c.resources[jobPath]["httpTarget"].(resource)
 		if target["uri"] != "https://dailyevent-1234567890.region.run.app" || target["oidcToken"].(resource)["audience"] != "https://app.example.com/dailyevent" {
 			t.Errorf("%v", target)
 		}
-		if c.resources[job]["schedule"] != "30 6 * * 1-5" || c.resources[job]["timeZone"] != "Asia/Tokyo" {
-			t.Errorf("%v", c.resources[job])
+		if c.resources[jobPath]["schedule"] != "30 6 * * 1-5" || c.resources[jobPath]["timeZone"] != "Asia/Tokyo" {
+			t.Errorf("%v", c.resources[jobPath])
 		}
 	})
 }
