@@ -240,9 +240,15 @@ func (b *browser) cookie() string {
 	return ""
 }
 
+// cookieName is the default on loopback: a browser keeps one cookie jar for all ports of a host.
+func (p *process) cookieName() string {
+	u, _ := url.Parse(p.env["BASE_URL"])
+	return "session_" + u.Port()
+}
+
 func (b *browser) setCookie(value string) {
 	u, _ := url.Parse(b.url)
-	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: "session", Value: value, Path: "/"}})
+	b.client.Jar.SetCookies(u, []*http.Cookie{{Name: b.w.cookieName(), Value: value, Path: "/"}})
 }
 
 // copy returns another browser with the same cookies.

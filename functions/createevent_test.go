@@ -179,7 +179,7 @@ func TestCreateEventAsJSON(t *testing.T) {
 		a, made := b.postJSON("/createevent", body), map[string]string{}
 		expect(t, a, http.StatusOK)
 		unmarshal(t, a, &made)
-		if made["id"] != fresh["id"] || made["title"] != "Tea" || !strings.HasPrefix(made["link"], "https://www.google.com/calendar/event?authuser=ada%40example.com") {
+		if made["id"] != fresh["id"] || made["title"] != "Tea" || !strings.HasPrefix(made["link"], "https://www.google.com/calendar/event?eid=") {
 			t.Errorf("%v", made)
 		}
 	}

@@ -139,7 +139,7 @@ func TestFaultKeyRotationOpensTheOldAndWritesTheNew(t *testing.T) {
 		if a, err := b.reach(b.page("/dailyevent"), ada); err != nil || a.status != http.StatusOK {
 			t.Fatal(err, a)
 		}
-		expect(t, b.post("/dailyevent", url.Values{"enabled": {"true"}}), http.StatusOK)
+		expect(t, b.send("/dailyevent", url.Values{"enabled": {"true"}}), http.StatusSeeOther)
 		subject := subjectOf(t, w.fake, ada)
 		keep := func(*tokenstore.Grant) error { return nil }
 		if _, err := tokenstore.Update(t.Context(), openStore(t, addr, project, added), subject, keep); err != nil { // writes with the old key
@@ -157,9 +157,12 @@ func TestFaultKeyRotationOpensTheOldAndWritesTheNew(t *testing.T) {
 				t.Errorf("%s: %d, Location %q, %s", name, a.status, a.location(), a.body)
 			}
 		}
-		expect(t, w.runDaily(alone, nil), http.StatusOK, `"done":0,"skipped":0,"failed":1`)
 		if after := tokenstoretest.RawDocuments(t, addr, project); !bytes.Equal(before, after) {
 			t.Error("documents changed")
+		}
+		expect(t, w.runDaily(alone, nil), http.StatusServiceUnavailable, `"done":0,"skipped":0,"failed":1`)
+		if !w.grant(ada).HasJob("dailyevent") {
+			t.Error("the run turned the job off")
 		}
 		newcomer := w.browserAt(alone)
 		expect(t, newcomer.get(pathOf(newcomer.callback("/listlabels", fakegoogle.Decision{User: ada}))), http.StatusServiceUnavailable)

@@ -109,6 +109,8 @@ func TestFaultStaleWriteNeverUndoesANewerOne(t *testing.T) {
 			b := w.signedIn(ada)
 			before := w.grant(ada)
 			held, open := make(chan struct{}), make(chan struct{})
+			release := sync.OnceFunc(func() { close(open) })
+			defer release()
 			slow := w.another(t, &hooked{Store: openStore(t, addr, project, w.keyset()), put: sync.OnceFunc(func() {
 				close(held)
 				<-open
@@ -122,13 +124,17 @@ func TestFaultStaleWriteNeverUndoesANewerOne(t *testing.T) {
 				defer close(stale)
 				stale <- b.copy().at(slow).get("/listlabels")
 			}()
-			<-held
+			select {
+			case <-held:
+			case a := <-stale:
+				t.Fatalf("nothing was written: %d %s", a.status, a.shown())
+			}
 			c.meanwhile(w, b.copy())
 			newer, err := w.store.Store.Get(t.Context(), before.Owner)
 			if errors.Is(err, tokenstore.ErrNotFound) != c.deleted || !c.deleted && err != nil {
 				t.Fatal(err)
 			}
-			close(open)
+			release()
 			expect(t, <-stale, c.status)
 			now, err := w.store.Store.Get(t.Context(), before.Owner)
 			if c.deleted {

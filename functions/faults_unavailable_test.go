@@ -111,7 +111,7 @@ func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 		t.Run(names[i], func(t *testing.T) {
 			addr, project := tokenstoretest.Emulator(t)
 			w := newFirestoreWorld(t, addr, project)
-			b := w.signedIn(ada)
+			b := w.signedInToAll(ada)
 			before := w.grant(ada)
 			at, fail := modes[names[i]](t, addr)
 			failing := b.at(w.another(t, openStore(t, at, project, w.keyset())))

@@ -76,7 +76,7 @@ func TestPopup(t *testing.T) {
 			{"as text", good, []string{"Content-Type", "text/plain"}, http.StatusUnsupportedMediaType},
 			{"over 16 KiB", body(strings.Repeat("x", 16<<10)), nil, http.StatusRequestEntityTooLarge},
 			{"without a code", `{}`, nil, http.StatusBadRequest},
-			{"with a code of the wrong type", `{"code":7}`, nil, http.StatusBadRequest},
+			{"with a code of the wrong type", `{"code":{}}`, nil, http.StatusBadRequest},
 			{"that is no JSON", `{`, nil, http.StatusBadRequest},
 			{"from a script that asks for a page", `{`, []string{"Accept", "text/html"}, http.StatusBadRequest},
 		} {

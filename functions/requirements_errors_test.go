@@ -157,7 +157,7 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		r := httptest.NewRequest("GET", "/listlabels", nil).WithContext(ctx)
-		r.Header.Set("Cookie", "session="+b.cookie())
+		r.Header.Set("Cookie", w.cookieName()+"="+b.cookie())
 		expect(t, w.serve(r), http.StatusServiceUnavailable)
 		expect(t, b.getJSON("/probe?how=deadline"), http.StatusOK, `"seconds":30,`)
 	})

@@ -23,22 +23,27 @@ func TestCookieAttributes(t *testing.T) {
 		"on https":                   {map[string]string{"BASE_URL": site}, "__Host-session", true},
 		"on https, named":            {map[string]string{"BASE_URL": site, "SESSION_COOKIE": "__Host-session"}, "__Host-session", true},
 		"behind Firebase Hosting":    {map[string]string{"BASE_URL": site, "SESSION_COOKIE": "__session"}, "__session", true},
-		"on http://localhost":        {nil, "session", false},
+		"on http://localhost":        {map[string]string{"BASE_URL": "http://localhost:8080"}, "session_8080", false},
 		"on http://localhost, named": {map[string]string{"SESSION_COOKIE": "__session"}, "__session", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, tokenstore.NewMemory(), c.env)
-			first := w.serve(httptest.NewRequest("GET", "/listlabels", nil))
+			navigation := httptest.NewRequest("GET", "/listlabels", nil)
+			navigation.Header.Set("Accept", "text/html")
+			first := w.serve(navigation)
 			cookies := map[string]*answer{"first visit": first}
 			r := httptest.NewRequest("GET", "/oauth2callback?"+callbackQuery(t, w, first), nil)
 			r.Header.Set("Cookie", c.cookie+"="+setCookie(t, first).Value)
 			cookies["sign-in"] = w.serve(r)
 			expect(t, cookies["sign-in"], http.StatusSeeOther)
-			r = httptest.NewRequest("POST", "/account", strings.NewReader("action=sign_out"))
+			r = httptest.NewRequest("GET", "/account", nil)
+			r.Header.Set("Cookie", c.cookie+"="+setCookie(t, cookies["sign-in"]).Value)
+			mark := formPattern.FindStringSubmatch(w.serve(r).body)[2]
+			r = httptest.NewRequest("POST", "/account", strings.NewReader("action=sign_out&form="+mark))
 			r.Header.Set("Cookie", c.cookie+"="+setCookie(t, cookies["sign-in"]).Value)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			cookies["sign-out"] = w.serve(r)
-			expect(t, cookies["sign-out"], http.StatusOK)
+			expect(t, cookies["sign-out"], http.StatusSeeOther)
 			for when, a := range cookies {
 				got := setCookie(t, a)
 				if got.Name != c.cookie || got.Secure != c.secure || !got.HttpOnly || got.SameSite != http.SameSiteLaxMode || got.Path != "/" || got.Domain != "" {
@@ -96,27 +101,28 @@ func TestCookieThatDoesNotOpenIsSignedOut(t *testing.T) {
 		r.Header.Set("Accept", "application/json")
 		return p.serve(r)
 	}
-	expect(t, ask(w.process, "session="+good), http.StatusOK, ada)
-	for name, cookies := range map[string]string{
-		"of another purpose":           "session=" + seals("state", "", string(content)),
-		"of another owner":             "session=" + seals("cookie", "x", string(content)),
-		"a state":                      "session=" + queryOf(t, w.browser().get("/listlabels").location()).Get("state"),
-		"garbage":                      "session=garbage",
-		"empty":                        "session=",
-		"cut":                          "session=" + good[:len(good)-1],
-		"altered":                      "session=" + good[:30] + flip(good[30:]),
-		"padded":                       "session=" + good + "=",
-		"sealed, but not JSON":         "session=" + seals("cookie", "", "garbage"),
-		"sealed, but no browser":       "session=" + seals("cookie", "", `{"s":"`+subjectOf(t, w.fake, ada)+`"}`),
+	name := w.cookieName()
+	expect(t, ask(w.process, name+"="+good), http.StatusOK, ada)
+	for what, cookies := range map[string]string{
+		"of another purpose":           name + "=" + seals("state", "", string(content)),
+		"of another owner":             name + "=" + seals("cookie", "x", string(content)),
+		"a state":                      name + "=" + queryOf(t, w.browser().get("/listlabels").location()).Get("state"),
+		"garbage":                      name + "=garbage",
+		"empty":                        name + "=",
+		"cut":                          name + "=" + good[:len(good)-1],
+		"altered":                      name + "=" + good[:30] + flip(good[30:]),
+		"padded":                       name + "=" + good + "=",
+		"sealed, but not JSON":         name + "=" + seals("cookie", "", "garbage"),
+		"sealed, but no browser":       name + "=" + seals("cookie", "", `{"s":"`+subjectOf(t, w.fake, ada)+`"}`),
 		"of another name":              "__Host-session=" + good,
-		"5,000 of them":                strings.Repeat("session=garbage; ", 5000) + "session=" + good,
+		"5,000 of them":                strings.Repeat(name+"=garbage; ", 5000) + name + "=" + good,
 		"5,000 with other names":       manyCookies(5000),
-		"a megabyte":                   "session=" + strings.Repeat("A", 1<<20),
+		"a megabyte":                   name + "=" + strings.Repeat("A", 1<<20),
 		"no cookie syntax at all":      "\x00;;;===",
-		"with a session nobody opened": "session=" + seals("cookie", "", strings.Replace(string(content), `"i":"`, `"i":"x`, 1)),
+		"with a session nobody opened": name + "=" + seals("cookie", "", strings.Replace(string(content), `"i":"`, `"i":"x`, 1)),
 	} {
 		if a := ask(w.process, cookies); a.status != http.StatusUnauthorized {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
+			t.Errorf("%s: %d %s", what, a.status, a.body)
 		}
 	}
 	if strings.Contains(w.log.String(), "panic") {
@@ -133,10 +139,10 @@ func TestCookieThatDoesNotOpenIsSignedOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		with := func(k *seal.Keyset) *process {
-			return w.start(t, map[string]string{"GOOGLE_BASE_URL": w.env["GOOGLE_BASE_URL"], "TOKEN_KEYSET": string(k.JSON()), "TOKEN_STORE": "memory"})
+			return w.start(t, map[string]string{"BASE_URL": w.url, "GOOGLE_BASE_URL": w.env["GOOGLE_BASE_URL"], "TOKEN_KEYSET": string(k.JSON()), "TOKEN_STORE": "memory"})
 		}
-		expect(t, ask(with(rotated), "session="+good), http.StatusOK, ada)
-		expect(t, ask(with(stranger), "session="+good), http.StatusUnauthorized)
+		expect(t, ask(with(rotated), name+"="+good), http.StatusOK, ada)
+		expect(t, ask(with(stranger), name+"="+good), http.StatusUnauthorized)
 	})
 }
 

@@ -2,6 +2,19 @@ package main
 
 import "testing"
 
+func TestSignInOnly(t *testing.T) {
+	b := newTab(t, start(t, nil))
+	b.press("Sign in")
+	b.press("Ada Lovelace")
+	b.lacks("Select what")
+	b.press("Continue")
+	b.isAt("/")
+	b.sees("Signed in as " + ada)
+	b.lacks("without any permission")
+	b.open("/listlabels")
+	b.sees("gmail.labels") // which was not asked for
+}
+
 func TestSignOut(t *testing.T) {
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +21,7 @@ func TestHelp(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", flag, err)
 		}
-		for _, want := range []string{"usage: go run ./deploy/local", "-addr", "-client-secret", "-project", "localhost:8080", "TOKEN_KEYSET"} {
+		for _, want := range []string{"usage: go run ./deploy/local", "-addr", "-client-secret", "-project", "-data", "localhost:8080", "TOKEN_KEYSET", "BASE_URL", "FUNCTION_TARGET", "FRONT_ENDS"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s: no %q in %s", flag, want, out)
 			}
@@ -34,6 +35,8 @@ func TestMistakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	other := httptest.NewServer(http.FileServer(http.Dir(t.TempDir()))) // which answers 200
+	defer other.Close()
 	dir := t.TempDir()
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
@@ -63,12 +66,18 @@ func TestMistakes(t *testing.T) {
 		"-project without a keyset": {env: []string{"TOKEN_STORE=memory"}, args: []string{"-project", "p"}, want: []string{"TOKEN_KEYSET", "go run ./deploy/keyset new"}},
 		"-project without credentials": {env: []string{"TOKEN_KEYSET=" + keyset(t), "HOME=" + dir, "GOOGLE_APPLICATION_CREDENTIALS=" + filepath.Join(dir, "none.json")},
 			args: []string{"-project", "p"}, want: []string{"no credentials for Firestore", "gcloud auth application-default login", "none.json"}},
-		"the emulator without a keyset":      {env: []string{"FIRESTORE_EMULATOR_HOST=127.0.0.1:1"}, want: []string{"TOKEN_KEYSET"}},
-		"a keyset that does not open":        {env: []string{"TOKEN_KEYSET={}"}, want: []string{"TOKEN_KEYSET"}},
-		"GOOGLE_BASE_URL without a client":   {env: []string{"GOOGLE_BASE_URL=http://127.0.0.1:1"}, want: []string{"OAUTH_CLIENT_JSON"}},
-		"GOOGLE_BASE_URL that is no address": {env: []string{"GOOGLE_BASE_URL=google"}, want: []string{"GOOGLE_BASE_URL"}},
-		"a BASE_URL that is no address":      {env: []string{"BASE_URL=localhost:8080"}, want: []string{"BASE_URL"}},
-		"a scheduler that is no account":     {env: []string{"SCHEDULER_ACCOUNT=me"}, want: []string{"SCHEDULER_ACCOUNT"}},
+		"-data with -project":                     {args: []string{"-data", filepath.Join(dir, "grants"), "-project", "p"}, want: []string{"-data", "in Firestore already"}},
+		"-data with a damaged file":               {args: []string{"-data", file("damaged", "{")}, want: []string{"-data", "damaged", "restore a copy"}},
+		"a FUNCTION_TARGET of no function":        {env: []string{"FUNCTION_TARGET=listlabel"}, want: []string{"FUNCTION_TARGET=listlabel", "listlabels, "}},
+		"a FUNCTION_TARGET without configuration": {env: []string{"FUNCTION_TARGET=listlabels"}, want: []string{"OAUTH_CLIENT_JSON", "TOKEN_KEYSET", "GOOGLE_CLOUD_PROJECT"}},
+		"an emulator that does not answer":        {env: []string{"FIRESTORE_EMULATOR_HOST=127.0.0.1:1", "TOKEN_KEYSET=" + keyset(t)}, want: []string{"FIRESTORE_EMULATOR_HOST", "nothing answers at 127.0.0.1:1", "gcloud emulators firestore start"}},
+		"an emulator that is another server":      {env: []string{"FIRESTORE_EMULATOR_HOST=" + other.Listener.Addr().String(), "TOKEN_KEYSET=" + keyset(t)}, want: []string{"FIRESTORE_EMULATOR_HOST", "no Firestore emulator"}},
+		"the emulator without a keyset":           {env: []string{"FIRESTORE_EMULATOR_HOST=127.0.0.1:1"}, want: []string{"TOKEN_KEYSET"}},
+		"a keyset that does not open":             {env: []string{"TOKEN_KEYSET={}"}, want: []string{"TOKEN_KEYSET"}},
+		"GOOGLE_BASE_URL without a client":        {env: []string{"GOOGLE_BASE_URL=http://127.0.0.1:1"}, want: []string{"OAUTH_CLIENT_JSON"}},
+		"GOOGLE_BASE_URL that is no address":      {env: []string{"GOOGLE_BASE_URL=google"}, want: []string{"GOOGLE_BASE_URL"}},
+		"a BASE_URL that is no address":           {env: []string{"BASE_URL=localhost:8080"}, want: []string{"BASE_URL"}},
+		"a scheduler that is no account":          {env: []string{"SCHEDULER_ACCOUNT=me"}, want: []string{"SCHEDULER_ACCOUNT"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := fails(t, append([]string{"PORT=0"}, c.env...), c.args...)
@@ -156,6 +165,24 @@ func TestRealGoogle(t *testing.T) {
 	}
 	if strings.Contains(r.out.String()+page, "canary") {
 		t.Errorf("the client's secret is shown")
+	}
+}
+
+// What sign-ins would come upon is told at the start, by the name of the flag.
+func TestClientWithoutTheRedirectURI(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "client_secret.json")
+	for uris, told := range map[string]bool{`["https://app.example/oauth2callback"]`: true, `["http://localhost:1/oauth2callback","http://localhost:8/oauth2callback"]`: true, `[]`: false} {
+		if err := os.WriteFile(file, []byte(`{"web":{"client_id":"real-client","client_secret":"canary-client-secret","redirect_uris":`+uris+`}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := start(t, nil, "-client-secret", file)
+		if got := strings.Contains(r.out.String(), "NOT YET: -client-secret "+file+" does not name that redirect URI"); got != told {
+			t.Errorf("%s: told is %v in %s", uris, got, r.out)
+		}
+	}
+	r := start(t, []string{"BASE_URL=https://app.example", "OAUTH_CLIENT_JSON=" + `{"web":{"client_id":"c","client_secret":"s","redirect_uris":["https://app.example/oauth2callback"]}}`})
+	if strings.Contains(r.out.String(), "NOT YET") {
+		t.Errorf("a URI that is there is missed in %s", r.out)
 	}
 }
 

@@ -130,12 +130,12 @@ func TestOneTap(t *testing.T) {
 	b.sees("Signed in to your app as " + ada)
 	b.click("List my labels")
 	b.press("Give permission on Google’s page")
-	b.press("Continue") // Google knows who it is
+	b.press("Ada Lovelace")
+	b.press("Continue")
 	b.sees(`"INBOX"`)
 
 	b.url = r.url // the same person with the cookie has the same grant
 	b.open("/listlabels")
-	b.press("Ada Lovelace")
 	b.isAt("/listlabels")
 	b.sees("10 label(s) found:")
 }
@@ -221,6 +221,7 @@ func TestFixation(t *testing.T) {
 		unchanged(t, r)
 		mallory.goes(chromedp.Navigate("about:blank"))
 		mallory.goes(chromedp.Navigate(handed)) // it is good for herself
+		mallory.sees(grace, `"missing_scopes": []`)
 		mallory.click("List my labels")
 		mallory.sees(`"INBOX"`)
 	})

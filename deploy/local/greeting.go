@@ -8,7 +8,11 @@ import (
 
 // greet says what is running and where.
 func (s *site) greet(out io.Writer) {
-	fmt.Fprintf(out, "\n  Open    %s/\n  Google  %s\n  Grants  %s\n", s.config.BaseURL, s.whichGoogle(), s.whichStore())
+	fmt.Fprintf(out, "\n  Open    %s/\n", s.config.BaseURL)
+	if s.config.BaseURL != "http://"+s.addr {
+		fmt.Fprintf(out, "  Listens %s\n", s.addr)
+	}
+	fmt.Fprintf(out, "  Google  %s\n  Grants  %s\n", s.whichGoogle(), s.whichStore())
 	if s.frontEnd != "" {
 		fmt.Fprintf(out, "  App     %s  plays a front end of your own\n", s.frontEnd)
 	}

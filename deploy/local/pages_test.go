@@ -153,7 +153,9 @@ func TestErrorPages(t *testing.T) {
 			failing("/token", 3, fakegoogle.Failure{Status: http.StatusServiceUnavailable})()
 		}, http.StatusServiceUnavailable, []string{"Please try again in a moment", ada}, "Try again"},
 		"an API switched off": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusForbidden, Reason: "accessNotConfigured"}), http.StatusInternalServerError, []string{"This went wrong here", ada}, "Try again"},
-		"a fault of ours":     {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusBadRequest}), http.StatusInternalServerError, []string{"This went wrong here", "the number"}, "Try again"},
+		"an API that the stand-in lacks": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusNotFound, Reason: "standInUnknownApi"}), http.StatusInternalServerError,
+			[]string{"The stand-in for Google does not have this API", "-client-secret client_secret.json", "standin/"}, "Try again"},
+		"a fault of ours": {failing("/gmail/", 1, fakegoogle.Failure{Status: http.StatusBadRequest}), http.StatusInternalServerError, []string{"This went wrong here", "the number"}, "Try again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.t = t

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,4 +222,14 @@ func (r *runner) signIn(c *http.Client, path, user string) {
 	if status != http.StatusSeeOther || header.Get("Location") != r.url+path {
 		r.t.Fatalf("the sign-in ends with %d at %q: %s", status, header.Get("Location"), body)
 	}
+}
+
+// parameter returns a parameter of a URL's query.
+func parameter(t testing.TB, address, name string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get(name)
 }

@@ -130,11 +130,16 @@ func (b *tab) hasStatus(want int64) {
 // isAt fails the test unless the page is that path of the runner.
 func (b *tab) isAt(path string) {
 	b.t.Helper()
-	var url string
-	b.do(chromedp.Location(&url))
-	if url != b.url+path {
-		b.t.Fatalf("at %s, want %s", url, b.url+path)
+	if at := b.location(); at != b.url+path {
+		b.t.Fatalf("at %s, want %s", at, b.url+path)
 	}
+}
+
+func (b *tab) location() string {
+	b.t.Helper()
+	var at string
+	b.do(chromedp.Location(&at))
+	return at
 }
 
 // forget deletes the runner's cookie, as a browser does that was told to.

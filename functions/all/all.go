@@ -10,4 +10,5 @@ import (
 	_ "functions.local/oauth/functions/listprojects"
 	_ "functions.local/oauth/functions/oauth2callback"
 	_ "functions.local/oauth/functions/oauth2init"
+	_ "functions.local/oauth/functions/securityevents"
 )

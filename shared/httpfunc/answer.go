@@ -26,6 +26,8 @@ var headers = http.Header{
 	"X-Content-Type-Options":  {"nosniff"},
 	// Browsers without Sec-Fetch-Site would send our own forms with the origin null under no-referrer.
 	"Referrer-Policy": {"same-origin"},
+	// No page of ours talks to a window that it opened; one that does says so (Show).
+	"Cross-Origin-Opener-Policy": {"same-origin"},
 }
 
 func setHeaders(h http.Header, secure bool) {
@@ -56,13 +58,15 @@ func (x *exchange) reply(status int, contentType string, body []byte) {
 const drainTime = 2 * time.Second
 
 func (x *exchange) drain() {
-	if x.r.Body == nil || x.r.Body == http.NoBody || x.r.Header.Get("Expect") != "" {
+	if !x.hasBody() || x.r.Header.Get("Expect") != "" {
 		return
 	}
-	http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime))
+	x.bodyWithin(drainTime)
 	if _, err := io.CopyN(io.Discard, x.r.Body, maxRequest); !errors.Is(err, io.EOF) {
 		x.w.Header().Set("Connection", "close")
+		return
 	}
+	x.bodyWithin(0)
 }
 
 func (x *exchange) redirect(status int, url string) error {
@@ -151,9 +155,12 @@ func (x *exchange) fail(err error) {
 
 // here returns the local path of the request, for coming back to it.
 func (x *exchange) here() string {
-	path := "/" + x.f.Name
-	if x.r.URL.RawQuery != "" {
-		path += "?" + x.r.URL.RawQuery
+	path, query := "/"+x.f.Name, x.r.URL.RawQuery
+	if x.askedAgain {
+		query = strings.TrimPrefix(query+"&"+askedAgainParam+"=again", "&")
+	}
+	if query != "" {
+		path += "?" + query
 	}
 	if back, ok := validReturnTo(path); ok {
 		return back
@@ -244,9 +251,13 @@ func (x *exchange) fault(err error) string {
 	return r.Fault()
 }
 
-// sendToGoogle redirects the browser to Google's consent page. A browser that was never here gets its
-// id on the way, and the cookie of a session that is over is replaced.
+// sendToGoogle redirects the browser to Google's consent page, unless it is one in which Google signs nobody
+// in. A browser that was never here gets its id on the way, and the cookie of a session that is over is
+// replaced.
 func (x *exchange) sendToGoogle(ask oauthflow.Request) error {
+	if isInApp(x.r.UserAgent()) && x.form.Get(anyBrowserParam) != "any" {
+		return errInApp
+	}
 	if x.session.Browser == "" {
 		x.session.Browser, x.newCookie = seal.NewID(), true
 	}

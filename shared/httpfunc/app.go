@@ -42,6 +42,7 @@ type App struct {
 	log     *slog.Logger
 	protect *http.CrossOriginProtection
 	bodies  *semaphore.Weighted // bytes of memory for bodies
+	own     credentials         // of the service itself
 	home    string              // what the page at BASE_URL/ is called, or "" where there is none
 }
 
@@ -150,6 +151,8 @@ func (a *App) Show(name string, view func(*http.Request) (*View, error), methods
 		if err != nil {
 			return err
 		}
+		// Such a page may be a front end's, whose popup answers it [Google Identity Services: Cross-Origin Opener Policy].
+		x.w.Header().Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
 		if x.json {
 			x.replyJSON(http.StatusOK, v.value)
 		} else {

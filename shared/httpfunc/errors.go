@@ -49,6 +49,13 @@ func Invalid(message string) error {
 // ErrBadAnswer is for an answer of Google's that says less than a success has to say.
 var ErrBadAnswer = userclient.ErrBadAnswer
 
+// errInApp is answered instead of a redirect to Google in a browser inside another app: Google's own refusal
+// there is a page with no way back.
+var errInApp = errors.New("httpfunc: browser inside another app")
+
+// anyBrowserParam marks the address of who wants to go on to Google all the same.
+const anyBrowserParam = "browser"
+
 var errNotFound = &Error{Status: http.StatusNotFound, Code: "not_found", Message: "Nothing is served under this address."}
 
 // IsStatus reports whether err is a Google API's answer with this HTTP status.
@@ -80,12 +87,16 @@ const retryAfter = 5 * time.Second
 var (
 	startAgain = problem{status: 400, code: "invalid_state", title: "Please start again",
 		text: "This sign-in was begun in another browser, was finished before, or took too long. Nothing was changed."}
+	noCookie = problem{status: 400, code: "invalid_state", title: "Please allow cookies",
+		text: "This sign-in cannot be finished, because your browser keeps no cookie of this site. Allow cookies for it, or use another browser, and start again. Nothing was changed."}
 	badCode = problem{status: 400, code: "invalid_code", title: "Please start again",
 		text: "Google does not know this sign-in, or it was finished before. Nothing was changed."}
 	tryLater = problem{status: 503, code: "unavailable", title: "Please try again in a moment", retryAfter: retryAfter,
 		text: "Something that this page needs did not answer in time. Nothing was lost."}
 	badAnswer = problem{status: 502, code: "bad_gateway", title: "Google had a problem",
 		text: "Google could not do this, or answered something that makes no sense. Nothing was lost; please try again later."}
+	clockOff = problem{status: 502, code: "clock_off", title: "The sign-in could not be checked",
+		text: "The clock of this service and Google's do not agree, so that nobody can sign in. Whoever runs the service has to set its clock. Nothing was changed."}
 	limited = problem{status: 429, code: "rate_limited", title: "Too much at once", retryAfter: 30 * time.Second,
 		text: "Google asks for a pause. Please try again in a while."}
 	tooLarge = problem{status: 413, code: "too_large", title: "That is too large",
@@ -93,6 +104,7 @@ var (
 	internal = problem{status: 500, code: "internal", title: "This went wrong here",
 		text: "The mistake is not yours."}
 	invalidToken = problem{status: 401, code: "invalid_token", text: "The bearer token is not one of a user of this service, or it has expired."}
+	noEvent      = problem{status: 400, code: "invalid_request", text: "The body is no security event of Google's for this service."}
 	otherDomain  = problem{status: 403, code: "domain_not_allowed", title: "This account cannot be used here",
 		text: "This service is for the accounts of certain organizations, and yours is not among them. Nothing was kept. Choose another account."}
 )
@@ -103,19 +115,23 @@ var problems = []struct {
 	problem problem
 }{
 	{oauthflow.ErrCallback, startAgain},
+	{oauthflow.ErrNoCookie, noCookie},
 	{oauthflow.ErrState, startAgain},
 	{oauthflow.ErrInvalidGrant, badCode},
 	{oauthflow.ErrBearer, invalidToken},
 	{oauthflow.ErrDomain, otherDomain},
+	{oauthflow.ErrSecurityEvent, noEvent},
 	{oauthflow.ErrRateLimited, limited},
 	{oauthflow.ErrUnavailable, tryLater},
 	{tokenstore.ErrUnavailable, tryLater},
+	{errQueue, tryLater},
 	{tokenstore.ErrConflict, tryLater},
 	{seal.ErrUnknownKey, tryLater},
 	{context.DeadlineExceeded, tryLater},
 	{context.Canceled, tryLater},
 	{os.ErrDeadlineExceeded, tryLater}, // of a body that stalls
 	{oauthflow.ErrBadResponse, badAnswer},
+	{oauthflow.ErrClock, clockOff},
 	{oauthflow.ErrIDToken, badAnswer},
 	{oauthflow.ErrInvalidClient, internal},
 	{userclient.ErrCut, badAnswer},
@@ -138,6 +154,12 @@ func (x *exchange) problemOf(err error) problem {
 		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message}
 	case errors.As(err, &denied):
 		return x.denied(denied)
+	case errors.Is(err, errInApp):
+		query := x.r.URL.Query()
+		query.Set(anyBrowserParam, "any")
+		return problem{status: http.StatusForbidden, code: "disallowed_useragent", title: "Please open this in your browser",
+			text: deniedTexts["disallowed_useragent"] + " Its address is " + x.URL(x.f.Name) + ".",
+			next: &link{x.URL(x.f.Name) + "?" + query.Encode(), "Go on all the same"}}
 	case errors.As(err, &large):
 		return tooLarge
 	}
@@ -181,10 +203,13 @@ func titleOf(status int) string {
 // there, and a program.
 func (x *exchange) consentProblem(e *oauthflow.ConsentError) problem {
 	reason, missing := consentReason(x.grant, e.Reason), append([]string{}, e.Missing...)
-	if x.f.Name == callbackName {
-		reason, missing = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url.", x.config.Scopes
-	}
-	if x.bearer != nil && x.grant == nil {
+	switch {
+	case x.f.Name == callbackName:
+		reason = "Google gave no lasting permission this time, because it gave one before. Please give it once more at consent_url."
+		if x.bearer == nil {
+			missing = x.config.Scopes
+		}
+	case x.bearer != nil && x.grant == nil:
 		reason = "No Google account is connected yet."
 	}
 	p := problem{status: http.StatusUnauthorized, code: "consent_required", title: "Permission needed", text: reason, missing: &missing, reason: reason}

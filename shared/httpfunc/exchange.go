@@ -28,7 +28,9 @@ type exchange struct {
 	form *Form
 	// tooLong says that a stranger sent more than is read of strangers: nothing of it is shown again.
 	tooLong bool
-	again   string // the path at which a request that failed can go on
+	// askedAgain says that consent is asked for because Google refused a call, though none is missing.
+	askedAgain bool
+	again      string // the path at which a request that failed can go on
 
 	session   session.Session   // a browser's
 	newCookie bool              // the next flow's answer has to set the cookie: there is none, or its session is over
@@ -89,10 +91,10 @@ func (x *exchange) run() error {
 	defer cancel()
 	x.r = x.r.WithContext(ctx)
 	read := x.read() // also where nobody can be signed in: what was typed is to be shown again
-	if visited != nil {
+	switch {
+	case visited != nil:
 		return visited
-	}
-	if read != nil && !x.tooLong {
+	case read != nil && !x.tooLong:
 		return read
 	}
 	return x.f.serve(x)
@@ -100,9 +102,15 @@ func (x *exchange) run() error {
 
 // gate turns away what is served to nobody.
 func (x *exchange) gate() error {
-	control := http.NewResponseController(x.w)
-	control.SetReadDeadline(time.Now().Add(bodyTimeout))
-	control.SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
+	http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
+	if x.hasBody() {
+		x.bodyWithin(bodyTimeout)
+	}
+	_, bearer := bearerToken(x.r) // which no browser sends by itself
+	if err := x.protect.Check(x.r); err != nil && !bearer {
+		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
+			Message: "This came from another website, so nothing was done.", Cause: err}
+	}
 	if !slices.Contains(x.f.methods, x.r.Method) {
 		x.w.Header().Set("Allow", strings.Join(x.f.methods, ", "))
 		return &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
@@ -111,19 +119,15 @@ func (x *exchange) gate() error {
 	if path := x.r.URL.Path; path == "/favicon.ico" || path == "/robots.txt" {
 		return errNotFound
 	}
-	if _, bearer := bearerToken(x.r); bearer {
-		return nil // no browser sends one by itself
-	}
-	if err := x.protect.Check(x.r); err != nil {
-		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
-			Message: "This came from another website, so nothing was done.", Cause: err}
-	}
 	return nil
 }
 
 // visit finds out who is asking: whoever a bearer token names, or else the session's user. A session
 // that the grant does not list is over.
 func (x *exchange) visit() error {
+	if x.f.open {
+		return nil
+	}
 	if raw, ok := bearerToken(x.r); ok {
 		return x.visitBearer(raw)
 	}
@@ -146,6 +150,19 @@ func (x *exchange) visit() error {
 	}
 	x.known = true
 	return nil
+}
+
+func (x *exchange) hasBody() bool { return x.r.ContentLength != 0 }
+
+// bodyWithin bounds how long the body may take from now on; 0 ends the bound. With a body that was read to
+// its end the bound has to end, too: net/http goes on reading, to see the client hang up, and would take the
+// end of the time for that.
+func (x *exchange) bodyWithin(d time.Duration) {
+	var deadline time.Time
+	if d > 0 {
+		deadline = time.Now().Add(d)
+	}
+	http.NewResponseController(x.w).SetReadDeadline(deadline)
 }
 
 // load reads the owner's grant, if there is one.

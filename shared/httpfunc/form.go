@@ -64,11 +64,14 @@ const (
 // before an error stays in x.form.
 func (x *exchange) read() error {
 	x.form = &Form{Fields: Fields{url.Values{}}}
+	if x.f.open {
+		return nil // serve reads it
+	}
 	if x.r.Method != http.MethodPost {
 		x.form.Values = parseQuery(x.r.URL.RawQuery)
 		return nil
 	}
-	if x.r.ContentLength == 0 {
+	if !x.hasBody() {
 		return nil
 	}
 	tooLarge := x.r.ContentLength > maxRequest // also if it is only behind the end of a multipart form
@@ -96,6 +99,9 @@ func (x *exchange) read() error {
 	x.form.mark = x.form.Get(markField)
 	x.form.Del(markField)
 	x.tooLong = err != nil && err == body.over && x.grant == nil && x.f.Scopes != nil
+	if x.form.File == nil || x.form.File.Held {
+		x.bodyWithin(0) // also where something stands behind the end of a multipart form, which nobody reads
+	}
 	if tooLarge { // the fields in front of the file are kept all the same
 		return &http.MaxBytesError{Limit: maxRequest}
 	}
@@ -104,10 +110,9 @@ func (x *exchange) read() error {
 
 // A boundedBody is a request's body of which no more is read than was allowed.
 type boundedBody struct {
-	x     *exchange
-	left  int64 // bytes that may be read
-	over  error // what there is more of is this
-	taken int64 // of the process's budget for bodies
+	x    *exchange
+	left int64 // bytes that may be read
+	over error // what there is more of is this
 	// streamed says that what is read does not stay in memory, and may take as long as it makes progress.
 	streamed bool
 	extended time.Time
@@ -122,11 +127,14 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return 0, b.over
 	}
 	if now := time.Now(); b.streamed && now.Sub(b.extended) > time.Second {
-		http.NewResponseController(b.x.w).SetReadDeadline(now.Add(bodyTimeout))
+		b.x.bodyWithin(bodyTimeout)
 		b.extended = now
 	}
 	n, err := b.x.r.Body.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		b.x.bodyWithin(0)
+	}
 	if !b.streamed {
 		if err := b.x.takeMemory(int64(n)); err != nil {
 			return 0, err
@@ -238,10 +246,14 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 		switch v := t.(type) {
 		case json.Delim:
 			if v == ']' && list {
+				p.nothing(name)
 				return nil
 			}
 			if v != '[' || list {
 				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
+			}
+			if err := p.another(); err != nil { // empty lists are not free
+				return err
 			}
 			list = true
 			continue
@@ -251,12 +263,21 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 			err = p.add(name, v.String())
 		case bool:
 			err = p.add(name, strconv.FormatBool(v))
-		case nil: // null is as good as absent
+		case nil:
+			p.nothing(name)
 			err = cmp.Or(err, p.another())
 		}
 		if err != nil || !list {
 			return err
 		}
+	}
+}
+
+// nothing keeps the name of a member that is null or an empty list, as a field without values. Nearly
+// everybody takes it for absent; a list of users must not.
+func (p *formReader) nothing(name string) {
+	if len(name) <= maxNameSize && !p.x.form.Has(name) {
+		p.x.form.Values[name] = []string{}
 	}
 }
 
@@ -394,6 +415,7 @@ func unescape(s string) string {
 		return text
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
 		case c == '+':

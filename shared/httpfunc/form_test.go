@@ -86,9 +86,9 @@ func TestForm(t *testing.T) {
 			url.Values{"a": {"1;b=2"}, "c": {"100%"}, "d": {"%zz%4"}, "e": {"J%"}}},
 		"urlencoded with nothing between":                    {urlencoded, "&&a=1&&", url.Values{"a": {"1"}}},
 		"urlencoded with the first line of a textarea empty": {urlencoded + "; charset=UTF-8", "a=%0D%0Asecond", url.Values{"a": {"\r\nsecond"}}},
-		"JSON":                     {jsonType, ` {"a" : "x\n\u00e9" , "b":"","c":null} `, url.Values{"a": {"x\né"}, "b": {""}}},
+		"JSON":                     {jsonType, ` {"a" : "x\n\u00e9" , "b":"","c":null} `, url.Values{"a": {"x\né"}, "b": {""}, "c": {}}},
 		"JSON of other kinds":      {jsonType, `{"n":1e3,"i":-7,"big":12345678901234567890,"t":true,"f":false}`, url.Values{"n": {"1e3"}, "i": {"-7"}, "big": {"12345678901234567890"}, "t": {"true"}, "f": {"false"}}},
-		"JSON with lists":          {jsonType, `{"l":["x",2,null,true],"e":[]}`, url.Values{"l": {"x", "2", "true"}}},
+		"JSON with lists":          {jsonType, `{"l":["x",2,null,true],"e":[]}`, url.Values{"l": {"x", "2", "true"}, "e": {}}},
 		"JSON without members":     {jsonType, `{}`, url.Values{}},
 		"JSON behind a BOM":        {jsonType + "; charset=utf-8", "\ufeff{\"a\":\"\ufeffx\"}", url.Values{"a": {"\ufeffx"}}},
 		"JSON with all of Unicode": {jsonType, `{"a":"` + strings.Repeat("é茶😀\ufffd", 2000) + `"}`, url.Values{"a": {strings.Repeat("é茶😀\ufffd", 2000)}}},
@@ -175,6 +175,7 @@ func TestFormRefuses(t *testing.T) {
 		"1,001 members":                  {jsonType, `{` + strings.Repeat(`"a":1,`, maxFields) + `"a":1}`, 413, "too many"},
 		"1,001 items":                    {jsonType, `{"a":[` + strings.Repeat(`"",`, maxFields) + `""]}`, 413, "too many"},
 		"1,001 items that are null":      {jsonType, `{"a":[` + strings.Repeat(`null,`, maxFields) + `null]}`, 413, "too many"},
+		"1,001 empty lists":              {jsonType, `{` + strings.Repeat(`"a":[],`, maxFields) + `"a":[]}`, 413, "too many"},
 		"1,001 parts":                    {multi, strings.Repeat(field("", ""), maxFields+1) + end, 413, ""},
 		"1,001 parts without a file":     {multi, strings.Repeat(file("", ""), maxFields+1) + end, 413, ""},
 		"64 KiB and a byte of text":      {urlencoded, "a=" + strings.Repeat("x", maxText), 413, tooMuch},
@@ -195,7 +196,7 @@ func TestFormRefuses(t *testing.T) {
 	t.Run("not what is just within the bounds", func(t *testing.T) {
 		for name, tt := range map[string][2]string{
 			"1,000 fields":      {urlencoded, strings.Repeat("a&", maxFields)},
-			"1,000 items":       {jsonType, `{"a":[` + strings.Repeat(`null,`, maxFields-1) + `""]}`},
+			"1,000 items":       {jsonType, `{"a":[` + strings.Repeat(`null,`, maxFields-2) + `""]}`},
 			"a name":            {urlencoded, strings.Repeat("a", maxNameSize) + "=1"},
 			"64 KiB":            {urlencoded, "a=" + strings.Repeat("%26", maxText-1)},
 			"64 KiB of JSON":    {jsonType, `{"a":"` + strings.Repeat("x", maxText-1) + `"}`},
@@ -412,19 +413,21 @@ func TestWorstBodiesAreBounded(t *testing.T) {
 				if g != nil {
 					most = files.Text
 				}
-				body := &counted{Reader: io.MultiReader(strings.NewReader(b.head), &endless{text: b.again})}
-				var before, after runtime.MemStats
-				runtime.ReadMemStats(&before)
-				_, err := k.postOf(g, files, b.contentType, io.LimitReader(body, maxRequest))
-				runtime.ReadMemStats(&after)
-				if err == nil {
-					t.Error("no error")
-				}
-				if body.n > 4*most {
-					t.Errorf("%d bytes were read, where %d may come", body.n, most)
-				}
-				if took := int64(after.TotalAlloc - before.TotalAlloc); took > 24*most+1<<20 {
-					t.Errorf("%d bytes were allocated, where %d may come", took, most)
+				for _, size := range []int64{3 * most, maxRequest} { // all that is read, and more
+					body := &counted{Reader: io.LimitReader(io.MultiReader(strings.NewReader(b.head), &endless{text: b.again}), size)}
+					var before, after runtime.MemStats
+					runtime.ReadMemStats(&before)
+					_, err := k.postOf(g, files, b.contentType, body)
+					runtime.ReadMemStats(&after)
+					if err == nil && size == maxRequest {
+						t.Error("no error")
+					}
+					if body.n > 4*most {
+						t.Errorf("%d bytes were read, where %d may come", body.n, most)
+					}
+					if took := int64(after.TotalAlloc - before.TotalAlloc); took > 32*most+4<<20 {
+						t.Errorf("%d bytes were allocated, where %d may come", took, most)
+					}
 				}
 			})
 		}

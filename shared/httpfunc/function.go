@@ -13,6 +13,7 @@ const (
 	signInName   = "oauth2init"
 	callbackName = "oauth2callback"
 	accountName  = "account"
+	eventsName   = "securityevents"
 )
 
 // Scopes is what a function needs. Each entry lists scopes of which any one will do; the first is the
@@ -125,4 +126,10 @@ func Callback() {
 func Account() {
 	register(Function{Name: accountName, Title: "My account"},
 		&handler{serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}})
+}
+
+// SecurityEvents registers securityevents, to which Google tells that an account is in a stranger's hands.
+func SecurityEvents() {
+	register(Function{Name: eventsName, Title: "Hear of accounts that were hijacked"},
+		&handler{serve: (*exchange).serveSecurityEvent, methods: []string{http.MethodPost}, maxBody: 64 << 10, scripts: true, open: true})
 }

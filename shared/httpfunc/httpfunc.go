@@ -29,6 +29,7 @@ type handler struct {
 	again   func(*exchange) *View // the page whose form was posted; nil where there is none
 	maxBody int64                 // bytes, where it is not the text that decides
 	scripts bool                  // what is posted comes from scripts, and is answered as to them
+	open    bool                  // nobody is asked who they are, and serve reads the body
 }
 
 var (

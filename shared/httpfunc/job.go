@@ -105,8 +105,9 @@ func (x *exchange) visitBearer(raw string) error {
 // slot is the time for which a run was scheduled. All that a run does follows from it, so that a run
 // that starts late, is retried or lasts over midnight does the same.
 func (x *exchange) slot() (time.Time, error) {
-	zone, err := time.LoadLocation(x.form.Get("time_zone"))
-	if err != nil || x.form.Get("time_zone") == "Local" {
+	name := x.form.Get("time_zone")
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" || name == "" && x.r.ContentLength != 0 && !x.form.Has("users") {
 		return time.Time{}, Invalid("The field time_zone has to be the name of a time zone, such as Europe/Berlin.")
 	}
 	text := x.r.Header.Get("X-CloudScheduler-ScheduleTime")

@@ -66,12 +66,31 @@ func (k *kit) grant(email string, scopes ...string) (*tokenstore.Grant, *http.Co
 	if err := k.store.Put(k.t.Context(), g); err != nil {
 		k.t.Fatal(err)
 	}
-	s := session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock)
+	return g, k.cookieOf(session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock))
+}
+
+// anew returns the cookie of one more session of somebody's.
+func (k *kit) anew(email string) *http.Cookie {
+	k.t.Helper()
+	g, err := k.store.Get(k.t.Context(), email)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	id := seal.NewID()
+	g.AddSession(tokenstore.Session{Hash: seal.HashID(id), Start: k.clock})
+	if err := k.store.Put(k.t.Context(), g); err != nil {
+		k.t.Fatal(err)
+	}
+	return k.cookieOf(session.Session{Browser: seal.NewID()}.SignIn(email, id, k.clock))
+}
+
+func (k *kit) cookieOf(s session.Session) *http.Cookie {
+	k.t.Helper()
 	w := httptest.NewRecorder()
 	if err := k.cookie.Write(w, s); err != nil {
 		k.t.Fatal(err)
 	}
-	return g, w.Result().Cookies()[0]
+	return w.Result().Cookies()[0]
 }
 
 // serve has the App answer a request to a function.
@@ -103,7 +122,7 @@ func forUser(f Function) *handler {
 func location(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 	t.Helper()
 	if w.Code != status {
-		t.Fatalf("%d, want %d: %s", w.Code, status, w.Body)
+		t.Fatalf("%d, want %d: %s", w.Code, status, shown(w))
 	}
 	return w.Header().Get("Location")
 }
@@ -112,13 +131,21 @@ func location(t testing.TB, w *httptest.ResponseRecorder, status int) string {
 func want(t testing.TB, w *httptest.ResponseRecorder, status int, texts ...string) {
 	t.Helper()
 	if w.Code != status {
-		t.Errorf("%d, want %d: %s", w.Code, status, w.Body)
+		t.Errorf("%d, want %d: %s", w.Code, status, shown(w))
 	}
 	for _, text := range texts {
 		if !strings.Contains(w.Body.String(), text) {
-			t.Errorf("no %q in: %s", text, w.Body)
+			t.Errorf("no %q in: %s", text, shown(w))
 		}
 	}
+}
+
+// shown returns what an answer shows, without a page's head.
+func shown(w *httptest.ResponseRecorder) string {
+	if _, main, page := strings.Cut(w.Body.String(), "<main>"); page {
+		return main
+	}
+	return w.Body.String()
 }
 
 // logBuffer is a bytes.Buffer for several goroutines.

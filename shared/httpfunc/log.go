@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"functions.local/oauth/shared/userclient"
 )
@@ -42,15 +43,23 @@ func bounded(a slog.Attr) slog.Attr {
 		a.Value = slog.StringValue(cut(v.Error()))
 	case string:
 		a.Value = slog.StringValue(cut(v))
+	case []string:
+		a.Value = slog.StringValue(cut(strings.Join(v, " ")))
 	}
 	return a
 }
 
+// cut returns the beginning of s, without what is written in several bytes a byte or turns a line round.
 func cut(s string) string {
-	if len(s) <= maxLogged {
-		return s
+	if len(s) > maxLogged {
+		s = s[:maxLogged] + " …"
 	}
-	return strings.ToValidUTF8(s[:maxLogged], "") + " …"
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, strings.ToValidUTF8(s, "?"))
 }
 
 // logKey is where a request's context holds its logger, for what is logged by whoever knows the context

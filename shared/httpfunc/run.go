@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -34,17 +35,98 @@ const (
 	maxAgain = 1000
 )
 
-// A run is one attempt at doing a job for every user who turned it on.
+// A run is one attempt at doing a job: for every user who turned it on, or for some of them.
 type run struct {
 	*exchange
 	slot    time.Time
-	perUser time.Duration
+	began   time.Time
+	perUser time.Duration // that a turn may take
+	until   time.Time     // turns begin before that
 	limit   *rate.Limiter // the API's quota
+	turns   errgroup.Group
 
 	mu                    sync.Mutex
 	done, skipped, failed int
 	again                 []string // owners whose turn failed in a way that may pass
 	everybody             error    // what is wrong for all users, and ends the run
+}
+
+// runJob runs the job: for a page of users that a task names, for the users whom the body names, or for every user who
+// turned it on. With TASK_QUEUE that is only begun here.
+func (x *exchange) runJob() error {
+	if x.form.Has("page") {
+		return x.runTask()
+	}
+	slot, err := x.slot()
+	if err != nil {
+		return err
+	}
+	switch users := x.form.Values["users"]; {
+	case len(users) > runPage:
+		return Invalid(fmt.Sprintf("The field users can name %d users.", runPage))
+	case x.form.Has("users"): // an empty list is nobody, not everybody
+		rn := x.newRun(slot)
+		_, err := rn.named(users)
+		return rn.end("job run for users", cmp.Or(rn.wait(), err, rn.incomplete()))
+	case x.config.TaskQueue != "":
+		return x.handOut(slot)
+	}
+	rn := x.newRun(slot)
+	return rn.end("job run", rn.everyUser())
+}
+
+func (x *exchange) newRun(slot time.Time) *run {
+	limit := rate.Inf
+	if x.f.Quota > 0 {
+		limit = rate.Limit(float64(x.f.Quota) / 60)
+	}
+	budget := x.f.Timeout
+	if deadline, ok := x.r.Context().Deadline(); ok {
+		budget = min(budget, time.Until(deadline))
+	}
+	rn := &run{exchange: x, slot: slot, began: x.now(), perUser: min(userTimeout, budget/4), limit: rate.NewLimiter(limit, 1)}
+	rn.until = rn.began.Add(budget - rn.perUser)
+	rn.turns.SetLimit(runParallel)
+	return rn
+}
+
+// end answers what became of the run, and logs it. It is 503 with Retry-After where there is an error: whoever called
+// is to call once more for the same slot.
+func (rn *run) end(what string, err error) error {
+	result := struct {
+		Done    int    `json:"done"`
+		Skipped int    `json:"skipped"`
+		Failed  int    `json:"failed"`
+		Error   string `json:"error,omitempty"`
+	}{Done: rn.done, Skipped: rn.skipped, Failed: rn.failed}
+	status := http.StatusOK
+	if err != nil {
+		status, result.Error = http.StatusServiceUnavailable, "incomplete"
+		rn.w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		log := rn.log.Warn
+		if rn.everybody != nil {
+			log = rn.log.Error
+		}
+		log(what+" incomplete", "job", rn.f.Name, "slot", rn.slot, "error", describe(err))
+	}
+	rn.log.Info(what, "job", rn.f.Name, "slot", rn.slot, "done", rn.done, "skipped", rn.skipped, "failed", rn.failed,
+		"again", len(rn.again), "complete", err == nil, "seconds", rn.now().Sub(rn.began).Seconds())
+	rn.replyJSON(status, result)
+	return nil
+}
+
+var (
+	errTimeUp = errors.New("httpfunc: the run's time is up")
+	errAgain  = errors.New("httpfunc: users failed in a way that may pass")
+	errOff    = errors.New("httpfunc: the user has not turned the job on")
+)
+
+// incomplete returns errAgain where users are to have their turn once more.
+func (rn *run) incomplete() error {
+	if len(rn.again) > 0 {
+		return errAgain
+	}
+	return nil
 }
 
 // progress is how far a slot's run has come. It is what the store keeps as the job's cursor.
@@ -55,61 +137,10 @@ type progress struct {
 	Again   []string  `json:"again,omitempty"` // except these
 }
 
-// runJob runs the job for every user who turned it on. It answers 503 with Retry-After where the run is
-// not through, or where users failed in a way that may pass: the scheduler's next attempt at the same
-// slot goes on with those.
-func (x *exchange) runJob() error {
-	slot, err := x.slot()
-	if err != nil {
-		return err
-	}
-	http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // the body is here; a run takes its time
-	limit := rate.Inf
-	if x.f.Quota > 0 {
-		limit = rate.Limit(float64(x.f.Quota) / 60)
-	}
-	rn := &run{exchange: x, slot: slot, limit: rate.NewLimiter(limit, 1)}
-	began := x.now()
-	err = rn.everyUser(x.r.Context())
-	if err == nil && len(rn.again) > 0 {
-		err = errAgain
-	}
-	result := struct {
-		Done    int    `json:"done"`
-		Skipped int    `json:"skipped"`
-		Failed  int    `json:"failed"`
-		Error   string `json:"error,omitempty"`
-	}{Done: rn.done, Skipped: rn.skipped, Failed: rn.failed}
-	status := http.StatusOK
-	if err != nil {
-		status, result.Error = http.StatusServiceUnavailable, "incomplete"
-		x.w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
-		log := x.log.Warn
-		if rn.everybody != nil {
-			log = x.log.Error
-		}
-		log("job run incomplete", "job", x.f.Name, "slot", slot, "error", describe(err))
-	}
-	x.log.Info("job run", "job", x.f.Name, "slot", slot, "done", rn.done, "skipped", rn.skipped, "failed", rn.failed,
-		"complete", err == nil, "seconds", x.now().Sub(began).Seconds())
-	x.replyJSON(status, result)
-	return nil
-}
-
-var (
-	errTimeUp = errors.New("httpfunc: the run's time is up")
-	errAgain  = errors.New("httpfunc: users failed in a way that may pass")
-)
-
-// everyUser goes through the grants page by page, in bounded memory. Users already started are finished;
-// how far the run came is stored, so that a retry resumes after them.
-func (rn *run) everyUser(ctx context.Context) error {
-	budget := rn.f.Timeout
-	if deadline, ok := ctx.Deadline(); ok {
-		budget = min(budget, time.Until(deadline))
-	}
-	rn.perUser = min(userTimeout, budget/4)
-	until := rn.now().Add(budget - rn.perUser)
+// everyUser goes through all users page by page, in bounded memory. How far the run came is stored, so that the
+// scheduler's next attempt at the same slot goes on from there, first with the users who failed in a way that may pass.
+func (rn *run) everyUser() error {
+	ctx := rn.r.Context()
 	stored, err := rn.store.Cursor(ctx, rn.f.Name)
 	if err != nil {
 		return err
@@ -118,30 +149,15 @@ func (rn *run) everyUser(ctx context.Context) error {
 	if old := (progress{}); json.Unmarshal([]byte(stored), &old) == nil && old.Slot.Equal(rn.slot) {
 		p = old
 	}
-	users := new(errgroup.Group)
-	users.SetLimit(runParallel)
-	start := func(g *tokenstore.Grant) error {
-		if rn.limit.Wait(ctx) != nil || !rn.now().Before(until) || inFlight.stopping() {
-			return errTimeUp
-		}
-		if err := rn.ended(); err != nil {
-			return err
-		}
-		users.Go(func() error {
-			rn.user(ctx, g)
-			return nil
-		})
-		return nil
-	}
-	err = rn.goThrough(ctx, &p, start)
-	users.Wait()
-	err = cmp.Or(rn.ended(), err)
+	err = rn.goOn(&p)
+	err = cmp.Or(rn.wait(), err)
 	p.Again = append(p.Again, rn.again...)
 	if len(p.Again) > maxAgain { // too many to name: all of them have their turn again
 		p.After, p.Through, p.Again = "", false, nil
 	}
+	err = cmp.Or(err, rn.incomplete())
 	cursor := ""
-	if err != nil || len(p.Again) > 0 {
+	if err != nil {
 		b, err := json.Marshal(p)
 		if err != nil {
 			return err
@@ -154,37 +170,76 @@ func (rn *run) everyUser(ctx context.Context) error {
 	return errors.Join(err, rn.store.SetCursor(context.WithoutCancel(ctx), rn.f.Name, cursor))
 }
 
-// goThrough starts each user whose turn it is, first those who failed in an earlier attempt, and keeps p
-// up to date.
-func (rn *run) goThrough(ctx context.Context, p *progress, start func(*tokenstore.Grant) error) error {
-	for len(p.Again) > 0 {
-		g, err := rn.store.Get(ctx, p.Again[0])
-		switch {
-		case isNotFound(err):
-		case errors.Is(err, seal.ErrUnknownKey):
-			err = start(&tokenstore.Grant{Owner: p.Again[0], Jobs: []string{rn.f.Name}, Reason: tokenstore.ReasonUnknownKey})
-		case err == nil && g.HasJob(rn.f.Name):
-			err = start(g)
-		}
-		if err != nil && !isNotFound(err) {
-			return err
-		}
-		p.Again = p.Again[1:]
-	}
-	for !p.Through {
-		page, err := rn.store.ByJob(ctx, rn.f.Name, p.After, runPage)
-		if err != nil {
+// goOn begins the turns that p says are left, and keeps it up to date.
+func (rn *run) goOn(p *progress) error {
+	n, err := rn.named(p.Again)
+	p.Again = p.Again[n:]
+	for err == nil && !p.Through {
+		var page []*tokenstore.Grant
+		if page, err = rn.store.ByJob(rn.r.Context(), rn.f.Name, p.After, runPage); err != nil {
 			return err
 		}
 		p.Through = len(page) == 0
-		for _, g := range page {
-			if err := start(g); err != nil {
-				return err
-			}
-			p.After = g.Owner
+		if n, err = rn.each(page); n > 0 {
+			p.After = page[n-1].Owner
 		}
 	}
+	return err
+}
+
+// each begins the turns of the grants' users, and returns how many it began, in their order.
+func (rn *run) each(grants []*tokenstore.Grant) (int, error) {
+	for i, g := range grants {
+		if err := rn.begin(g); err != nil {
+			return i, err
+		}
+	}
+	return len(grants), nil
+}
+
+// named is each for users who are known by name. Those who turned the job off, or were never there, are skipped.
+func (rn *run) named(owners []string) (int, error) {
+	for i, owner := range owners {
+		g, err := rn.store.Get(rn.r.Context(), owner)
+		switch {
+		case isNotFound(err), err == nil && !g.HasJob(rn.f.Name):
+			rn.sort(owner, errOff)
+			continue
+		case errors.Is(err, seal.ErrUnknownKey):
+			g, err = &tokenstore.Grant{Owner: owner, Reason: tokenstore.ReasonUnknownKey}, nil
+		}
+		if err == nil {
+			err = rn.begin(g)
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	return len(owners), nil
+}
+
+// begin begins a user's turn, as soon as the quota allows. No turn begins where the run is over.
+func (rn *run) begin(g *tokenstore.Grant) error {
+	ctx := rn.r.Context()
+	if rn.limit.Wait(ctx) != nil || !rn.now().Before(rn.until) || inFlight.stopping() {
+		return errTimeUp
+	}
+	if err := rn.ended(); err != nil {
+		return err
+	}
+	rn.turns.Go(func() error {
+		ctx, cancel := detached(ctx, rn.perUser) // the caller may hang up: nobody asks for g again
+		defer cancel()
+		rn.sort(g.Owner, rn.turn(ctx, g))
+		return nil
+	})
 	return nil
+}
+
+// wait waits for the turns that began. It returns what is wrong for everybody, if anything is.
+func (rn *run) wait() error {
+	rn.turns.Wait()
+	return rn.ended()
 }
 
 func (rn *run) ended() error {
@@ -193,12 +248,9 @@ func (rn *run) ended() error {
 	return rn.everybody
 }
 
-// user runs the job for one user, and sorts what came of it.
-func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
-	ctx, cancel := detached(ctx, rn.perUser) // the caller may hang up: nobody asks for g again
-	defer cancel()
-	log := rn.log.With("job", rn.f.Name, "owner", rn.config.Keyset.Hash(g.Owner))
-	err := rn.turn(ctx, g)
+// sort counts a user's turn by what came of it.
+func (rn *run) sort(owner string, err error) {
+	log := rn.log.With("job", rn.f.Name, "owner", rn.config.Keyset.Hash(owner))
 	why := rn.judge(err)
 	rn.mu.Lock()
 	defer rn.mu.Unlock()
@@ -212,7 +264,7 @@ func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
 		rn.everybody = cmp.Or(rn.everybody, err)
 		fallthrough
 	case turnAgain:
-		rn.again = append(rn.again, g.Owner)
+		rn.again = append(rn.again, owner)
 		fallthrough
 	default:
 		rn.failed++
@@ -223,7 +275,7 @@ func (rn *run) user(ctx context.Context, g *tokenstore.Grant) {
 // What may come of a user's turn.
 const (
 	turnDone      = iota
-	turnSkipped   // the user has to act first
+	turnSkipped   // the user has to act first, or did not ask
 	turnFailed    // it would fail again
 	turnAgain     // it may pass
 	turnEverybody // it is not about the user, and would fail for all
@@ -237,7 +289,7 @@ func (rn *run) judge(err error) int {
 	switch {
 	case err == nil:
 		return turnDone
-	case errors.As(err, &consent), errors.Is(err, oauthflow.ErrDomain):
+	case errors.As(err, &consent), errors.Is(err, oauthflow.ErrDomain), errors.Is(err, errOff):
 		return turnSkipped
 	case errors.Is(err, oauthflow.ErrInvalidClient):
 		return turnEverybody

@@ -100,7 +100,7 @@ func (x *exchange) logCause(cause string) {
 
 // retryPage has the browser ask once more from a page of our own: some keep a cookie back on the way from
 // another site.
-var retryPage = NewPage("One moment", `<p>You are being taken on. <a href="{{.Value}}">Go on</a> if nothing happens.</p>
+var retryPage = NewPage("One moment", `<p>You are being taken on. <a href="{{.Value}}">Go on</a> if nothing happens. If that leads nowhere, allow cookies for this site.</p>
 `)
 
 // browser says who came back from Google.

@@ -47,16 +47,22 @@ func (x *exchange) call(r *http.Request, access *oauthflow.Access) *Call {
 	}
 }
 
-// recently is how long a consent makes another one pointless.
-const recently = 2 * time.Minute
+// askedAgainParam marks the page to which a user comes back who was asked for nothing new; a program is
+// told so for a while after a consent.
+const (
+	askedAgainParam = "consent"
+	recently        = 2 * time.Minute
+)
 
 // lacksScope makes a consent error of Google's word that the token does not cover a call, although the
-// grant has all that the function declares; unless just that was asked for a moment ago.
+// grant has all that the function declares; unless the user comes from being asked for just that.
 func (x *exchange) lacksScope(err error) error {
 	if refusal := userclient.Read(err, x.now()); refusal == nil || refusal.Kind != userclient.ScopeMissing {
 		return err
 	}
-	if x.now().Sub(x.grant.Consented) > recently {
+	asked := x.form.Get(askedAgainParam) == "again" || x.json && x.now().Sub(x.grant.Consented) < recently
+	if !asked {
+		x.askedAgain = true
 		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}
 	}
 	x.log.Error("Google wants a scope that the function does not declare", "declared", x.f.Scopes.First())

@@ -19,7 +19,6 @@ type Request struct {
 	ReturnTo      string            // where to come back to: a local path, or a page of Config.FrontEnds
 	SelectAccount bool              // have the user choose the account
 	IdentityOnly  bool              // ask for openid and email and nothing else
-	Insufficient  bool              // Google refused a call for want of a scope, though none of Scopes was missing
 	Renew         bool              // have Google give a new refresh token: ConsentError.Renew
 }
 
@@ -28,7 +27,7 @@ type Request struct {
 // A permission that is kept apart is asked for alone, and only for a grant that is usable; for anybody else this
 // is a sign-in, after which it can be asked for.
 func (f *Flow) Begin(r Request) (string, error) {
-	s := &state{ReturnTo: r.ReturnTo, SelectAccount: r.SelectAccount, IdentityOnly: r.IdentityOnly, Insufficient: r.Insufficient}
+	s := &state{ReturnTo: r.ReturnTo, SelectAccount: r.SelectAccount, IdentityOnly: r.IdentityOnly}
 	if r.Owner != "" {
 		s.Owner = seal.HashID(r.Owner)
 	} else {

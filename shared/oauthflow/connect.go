@@ -99,7 +99,7 @@ func (f *Flow) connectState(ctx context.Context, owner string, p Posted) (*Outco
 	if err != nil {
 		return nil, err
 	}
-	out.ReturnTo, out.Insufficient = s.ReturnTo, s.Insufficient
+	out.ReturnTo = s.ReturnTo
 	return out, nil
 }
 

@@ -29,11 +29,10 @@ type Outcome struct {
 	Grant   *tokenstore.Grant // as stored
 	Session string            // the id of the new session; "" for an app's user
 
-	Browser      string   // with Consent, the id for a browser that had none
-	Cause        string   // with Consent or GoOn, what was wrong with the state, for the log; or ""
-	ReturnTo     string   // where the user wanted to go
-	Missing      []string // scopes that were asked for and not granted
-	Insufficient bool     // the Request's
+	Browser  string   // with Consent, the id for a browser that had none
+	Cause    string   // with Consent or GoOn, what was wrong with the state, for the log; or ""
+	ReturnTo string   // where the user wanted to go
+	Missing  []string // scopes that were asked for and not granted
 }
 
 // retryMark is the query parameter of a callback that our own page has called once more.
@@ -103,7 +102,7 @@ func (f *Flow) finish(ctx context.Context, s *state, code string, b Browser) (*O
 	if err != nil || out.Consent != "" {
 		return out, err
 	}
-	out.ReturnTo, out.Insufficient = s.ReturnTo, s.Insufficient
+	out.ReturnTo = s.ReturnTo
 	if !s.Apart {
 		out.Missing = lacking(out.Grant.Scopes, s.Scopes)
 	}

@@ -13,6 +13,10 @@ import (
 // ErrIDToken means that an ID token is not what it has to be.
 var ErrIDToken = errors.New("oauthflow: ID token refused")
 
+// ErrClock means, beside ErrIDToken or ErrBearer, that a token is refused for its times: it has expired, or a clock is
+// off.
+var ErrClock = errors.New("times")
+
 // identity is whom a verified ID token speaks of.
 type identity struct {
 	subject string
@@ -52,7 +56,7 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 	behind := f.config.Now().Sub(token.IssuedAt)
 	switch {
 	case behind > clockSkew:
-		return refuse(fmt.Sprintf("iat is %.0f s behind this machine's clock", behind.Seconds()))
+		return identity{}, fmt.Errorf("%w: %w: iat is %.0f s behind this machine's clock", ErrIDToken, ErrClock, behind.Seconds())
 	case !want.device && claims.AuthorizedParty != nil && *claims.AuthorizedParty != f.config.ClientID:
 		return refuse("azp")
 	case want.nonce != "" && token.Nonce != want.nonce:

@@ -34,7 +34,7 @@ func (f *Flow) readJWT(ctx context.Context, raw, issuer string, c oidc.Config) (
 	case errors.As(err, &expired) && expired.Expiry.IsZero():
 		return nil, errors.New("exp is missing")
 	case errors.As(err, &expired):
-		return nil, fmt.Errorf("exp is %.0f s behind this machine's clock", f.config.Now().Sub(expired.Expiry).Seconds())
+		return nil, fmt.Errorf("%w: exp is %.0f s behind this machine's clock", ErrClock, f.config.Now().Sub(expired.Expiry).Seconds())
 	case err != nil:
 		return nil, errors.New("issuer, audience, nbf or form") // the error quotes the token
 	}
@@ -73,7 +73,7 @@ func (f *Flow) notAhead(issued time.Time) error {
 	case issued.IsZero():
 		return errors.New("iat is missing")
 	case ahead > clockSkew:
-		return fmt.Errorf("iat is %.0f s ahead of this machine's clock", ahead.Seconds())
+		return fmt.Errorf("%w: iat is %.0f s ahead of this machine's clock", ErrClock, ahead.Seconds())
 	}
 	return nil
 }

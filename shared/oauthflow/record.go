@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"functions.local/oauth/shared/tokenstore"
 )
@@ -48,8 +49,11 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 				return errNoRefreshToken
 			case !usable || covers(a.scopes, g.Scopes):
 				event = f.take(g, a)
-			case late, proven != nil && proven.RefreshToken == g.RefreshToken:
+			case late:
 				event = "signed in"
+			case proven != nil && proven.RefreshToken == g.RefreshToken:
+				event = "signed in"
+				g.Scopes, g.Narrower = slices.Clone(proven.Scopes), proven.Narrower // as they were stored
 			default:
 				unproven = g.Clone()
 				return errUnchanged
@@ -102,12 +106,14 @@ func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 }
 
 // prove refreshes g, which shows whether its refresh token works: if it does not, the stored grant is in need of
-// consent afterwards. Where that cannot be found out now, it counts as working.
+// consent afterwards. Where that cannot be found out now, it counts as working. It returns g with the refresh token
+// that was proven.
 func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	newer, err := f.refreshOnce(ctx, g)
 	switch {
 	case err == nil:
-		return newer, nil
+		g.RefreshToken = newer.RefreshToken // a refresh may bring another one
+		return g, nil
 	case ctx.Err() != nil:
 		return nil, err
 	case !errors.As(err, new(*ConsentError)):

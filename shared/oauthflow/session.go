@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
@@ -27,9 +28,27 @@ func (f *Flow) EndSessions(ctx context.Context, owner string) error {
 
 // endSessions ends the sessions of the owner that end names. Where there are any, event goes to the audit.
 func (f *Flow) endSessions(ctx context.Context, event, owner string, end func(tokenstore.Session) bool) error {
+	return f.alter(ctx, event, owner, func(g *tokenstore.Grant) {
+		g.Sessions = slices.DeleteFunc(g.Sessions, end)
+	})
+}
+
+// endBefore ends the sessions of the owner that began before at. Jobs that were on by then go off with them, since a
+// stranger may have turned them on; not, however, those of somebody who signed in or consented since.
+func (f *Flow) endBefore(ctx context.Context, owner string, at time.Time) error {
+	return f.alter(ctx, "signed out by a security event", owner, func(g *tokenstore.Grant) {
+		g.Sessions = slices.DeleteFunc(g.Sessions, func(s tokenstore.Session) bool { return s.Start.Before(at) })
+		if len(g.Sessions) == 0 && g.Consented.Before(at) {
+			g.Jobs, g.Zones = nil, nil
+		}
+	})
+}
+
+// alter has change alter the owner's sessions and jobs. Where that ends any, event goes to the audit.
+func (f *Flow) alter(ctx context.Context, event, owner string, change func(*tokenstore.Grant)) error {
 	_, err := tokenstore.Update(ctx, f.config.Store, owner, func(g *tokenstore.Grant) error {
-		alive := len(g.Sessions)
-		if g.Sessions = slices.DeleteFunc(g.Sessions, end); len(g.Sessions) == alive {
+		alive := len(g.Sessions) + len(g.Jobs)
+		if change(g); len(g.Sessions)+len(g.Jobs) == alive {
 			return errUnchanged
 		}
 		return nil
@@ -44,7 +63,7 @@ func (f *Flow) endSessions(ctx context.Context, event, owner string, end func(to
 }
 
 // SecurityEvent carries out a security event token of Google's: where the account may be in a stranger's hands, the
-// sessions that began before the event are over, in every grant of that account. Everything else is only put on
+// sessions that began before the event are over, in every grant of that account, and the jobs are off. Everything else is only put on
 // record: a token that Google revoked is found out by its next refresh.
 //
 // It returns ErrSecurityEvent, or what may pass: ErrUnavailable or an error of the store. To do it twice does no
@@ -61,9 +80,7 @@ func (f *Flow) SecurityEvent(ctx context.Context, raw string) error {
 		}
 		grants, err := f.config.Store.ByGoogle(ctx, event.subject)
 		for _, g := range grants {
-			err = errors.Join(err, f.endSessions(ctx, "signed out by a security event", g.Owner, func(s tokenstore.Session) bool {
-				return s.Start.Before(e.issued)
-			}))
+			err = errors.Join(err, f.endBefore(ctx, g.Owner, e.issued))
 		}
 		if err != nil {
 			return err

@@ -44,10 +44,11 @@ func TestASecurityEventEndsTheSessionsThatBeganBefore(t *testing.T) {
 			if thief.hasSession() || !after.hasSession() || !others.hasSession() {
 				t.Errorf("before: %t, after: %t, another account's: %t", thief.hasSession(), after.hasSession(), others.hasSession())
 			}
-			for _, owner := range []string{ada, victor} {
+			// Ada is here again, and her job with her. Nobody is on Victor's side.
+			for owner, on := range map[string]bool{ada: true, victor: false} {
 				g := w.grant(owner)
-				if g.HasSession("before") || !g.Usable() || !g.HasJob("dailyevent") {
-					t.Errorf("%s: %+v", owner, g.Sessions)
+				if g.HasSession("before") || !g.Usable() || g.HasJob("dailyevent") != on {
+					t.Errorf("%s: %+v, jobs %v", owner, g.Sessions, g.Jobs)
 				}
 			}
 		})
@@ -67,12 +68,24 @@ func TestASecurityEventEndsTheSessionsThatBeganBefore(t *testing.T) {
 		t.Run("an event "+name+" ends nothing", func(t *testing.T) {
 			w := newWorld(t, nil)
 			p := w.signedIn(ada, labels)
+			w.change(ada, func(g *tokenstore.Grant) { g.SetJob("dailyevent", true) })
 			w.advance(time.Minute)
-			if err := w.SecurityEvent(t.Context(), c.event(w)); !errors.Is(err, c.want) || !p.hasSession() {
-				t.Errorf("%v, session alive: %t", err, p.hasSession())
+			err := w.SecurityEvent(t.Context(), c.event(w))
+			if g := w.grant(ada); !errors.Is(err, c.want) || !p.hasSession() || !g.HasJob("dailyevent") {
+				t.Errorf("%v, session alive: %t, jobs %v", err, p.hasSession(), g.Jobs)
 			}
 		})
 	}
+	t.Run("an event that is older than the consent leaves the jobs of an app's user on", func(t *testing.T) {
+		w := newWorld(t, nil)
+		event := w.event(accountDisabled, ada)
+		w.advance(time.Minute)
+		w.connect(victor, ada, labels)
+		w.change(victor, func(g *tokenstore.Grant) { g.SetJob("dailyevent", true) })
+		if err := w.SecurityEvent(t.Context(), event); err != nil || !w.grant(victor).HasJob("dailyevent") {
+			t.Errorf("%v, jobs %v", err, w.grant(victor).Jobs)
+		}
+	})
 	t.Run("an event that cannot be carried out is no success", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.signedIn(ada, labels)

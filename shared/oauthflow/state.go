@@ -31,7 +31,6 @@ type state struct {
 	// What the Request said, which an attempt that begins anew says again.
 	SelectAccount bool `json:"p,omitempty"`
 	IdentityOnly  bool `json:"i,omitempty"`
-	Insufficient  bool `json:"x,omitempty"`
 	Apart         bool `json:"k,omitempty"` // Scopes are kept apart
 	// Exact has the token cover Scopes and Held and nothing that was granted besides: a permission that is kept
 	// apart was given, and would come along.

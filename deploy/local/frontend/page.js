@@ -61,7 +61,9 @@ async function signedIn(idToken) {
   at("signed-in").hidden = false;
   const {name, body, replace} = JSON.parse(kept.getItem("wanted") ?? "{}");
   try {
-    if (await app.comeBack(replace && {replace}) && name) await run(name, body);
+    const connected = await app.comeBack(replace && {replace});
+    if (connected) show(connected);
+    if (connected && name) await run(name, body);
   } catch (error) {
     offer(error, name, body, replace);
   }

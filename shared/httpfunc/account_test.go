@@ -1,0 +1,90 @@
+package httpfunc
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore"
+)
+
+var accounts = &handler{Function: Function{Name: accountName, Title: "My account"}, serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{"GET", "HEAD", "POST"}}
+
+func TestAccount(t *testing.T) {
+	t.Run("shows what is kept, the newest session first", func(t *testing.T) {
+		k := newKit(t)
+		g, c := k.grant(ada, someScope, "https://www.googleapis.com/auth/youtube.readonly")
+		g.Sessions = append([]tokenstore.Session{{Hash: seal.HashID("other"), Start: k.clock.Add(-50 * time.Hour), Browser: "Firefox on Linux"}}, g.Sessions...)
+		g.SetJob("gone", true)
+		if err := k.store.Put(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+		w := k.serve(accounts, request("GET", "/account", "", "Cookie", c.Name+"="+c.Value))
+		want(t, w, 200, ada, "youtube readonly", "<strong>This browser</strong>", "Firefox on Linux", "2 days ago", "just now", ">gone</a>")
+		if page := w.Body.String(); strings.Index(page, "This browser") > strings.Index(page, "Firefox on Linux") {
+			t.Error("the newest session is not the first")
+		}
+	})
+	t.Run("says why consent is needed again", func(t *testing.T) {
+		k := newKit(t)
+		g, c := k.grant(ada, someScope)
+		for reason, says := range map[tokenstore.Reason]string{tokenstore.ReasonAdmin: "administrator", tokenstore.ReasonExpired: "7 days", tokenstore.ReasonDamaged: "cannot be read", tokenstore.ReasonRevoked: "was withdrawn"} {
+			g.Status, g.Reason = tokenstore.NeedsConsent, reason
+			if err := k.store.Put(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			want(t, k.serve(accounts, request("GET", "/account", "", "Cookie", c.Name+"="+c.Value)), 200, says, "Give permission again")
+		}
+	})
+	for action, tt := range map[string]struct {
+		says     string
+		sessions int
+	}{"sign_out": {"This browser is signed out", 1}, "sign_out_everywhere": {"Every browser is signed out", 0}} {
+		t.Run(action+" ends sessions and nothing else", func(t *testing.T) {
+			k := newKit(t)
+			g, c := k.grant(ada, someScope)
+			g.AddSession(tokenstore.Session{Hash: "other"})
+			if err := k.store.Put(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			cookie := c.Name + "=" + c.Value
+			mark := markOn(t, k.serve(accounts, request("GET", "/account", "", "Cookie", cookie)).Body.String())
+			w := k.serve(accounts, request("POST", "/account", "action="+action+"&form="+mark, "Cookie", cookie))
+			to := location(t, w, http.StatusSeeOther)
+			out := w.Result().Cookies()[0]
+			want(t, k.serve(accounts, request("GET", to, "", "Cookie", out.Name+"="+out.Value)), 200, tt.says)
+			want(t, k.serve(accounts, request("GET", "/account", "", "Cookie", cookie, "Accept", jsonType)), 401)
+			if g, err := k.store.Get(t.Context(), ada); err != nil || len(g.Sessions) != tt.sessions || !g.Usable() {
+				t.Errorf("%+v, %v", g, err)
+			}
+		})
+	}
+	t.Run("disconnect deletes all, and says so where Google did not confirm it", func(t *testing.T) {
+		k := newKit(t)
+		_, c := k.grant(ada, someScope)
+		cookie := c.Name + "=" + c.Value
+		k.google.Fail("/revoke", 9, failure503)
+		want(t, k.serve(accounts, request("POST", "/account", "action=disconnect", "Cookie", cookie, "Accept", jsonType)), 200, `"done":"disconnect"`, `"revoked":false`)
+		if _, err := k.store.Get(t.Context(), ada); !isNotFound(err) {
+			t.Error(err)
+		}
+	})
+	t.Run("any other action is a mistake", func(t *testing.T) {
+		k := newKit(t)
+		_, c := k.grant(ada, someScope)
+		want(t, k.serve(accounts, request("POST", "/account", "action=delete", "Cookie", c.Name+"="+c.Value, "Accept", jsonType)), 400, "none of sign_out")
+	})
+}
+
+func TestAge(t *testing.T) {
+	for age, want := range map[time.Duration]string{
+		-time.Second: "just now", 59 * time.Second: "just now", time.Minute: "1 minute ago", 59 * time.Minute: "59 minutes ago",
+		time.Hour: "1 hour ago", 23 * time.Hour: "23 hours ago", 47 * time.Hour: "1 day ago", 50 * time.Hour: "2 days ago",
+	} {
+		if got := ageOf(age); got != want {
+			t.Errorf("%v is %q, want %q", age, got, want)
+		}
+	}
+}
