@@ -181,7 +181,7 @@ func (x *exchange) replyProblem(p problem) {
 		if p.reason != "" {
 			p.text = "" // which is the same
 		}
-		x.replyJSON(p.status, problemJSON{p.code, p.text, p.missing, p.consentURL, p.reason, p.prompt, id})
+		x.replyJSON(p.status, problemJSON{p.code, messageText(p.text), p.missing, p.consentURL, p.reason, p.prompt, id})
 		return
 	}
 	if x.r.Method == http.MethodPost && x.f.again != nil && x.form != nil {

@@ -1,7 +1,6 @@
 package httpfunc
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +26,7 @@ import (
 type Error struct {
 	Status  int    // HTTP
 	Code    string // the "error" field for programs
-	Message string // for the person: what is wrong and what to do
+	Message string // for the person: what is wrong and what to do; what is somebody's in it by Isolate
 	Cause   error
 }
 
@@ -238,12 +237,12 @@ func (x *exchange) otherAccountProblem(e *oauthflow.OtherAccountError) problem {
 // changedProblem answers a form of another account, or of an earlier session.
 func (x *exchange) changedProblem(e *accountChangedError) problem {
 	p := problem{status: http.StatusConflict, code: "account_changed", title: "Please check the account", next: &link{x.URL(x.f.Name), "Open the form anew"}}
-	now := cmp.Or(x.grant.Email, "the account that is signed in now")
+	now := isolateOr(x.grant.Email, "the account that is signed in now")
 	switch {
 	case e.shown.Owner == x.grant.Owner:
 		p.text = fmt.Sprintf("You signed in anew after this page was opened, so nothing was done yet. Sent again, it is done for %s.", now)
 	default:
-		p.text = fmt.Sprintf("This page was opened for %s, so nothing was done. Sent again, it is done for %s.", cmp.Or(e.shown.Email, "another account"), now)
+		p.text = fmt.Sprintf("This page was opened for %s, so nothing was done. Sent again, it is done for %s.", isolateOr(e.shown.Email, "another account"), now)
 		x.form.Del("id") // it belongs to the other account
 	}
 	return p

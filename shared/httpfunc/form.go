@@ -244,7 +244,7 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 				return nil
 			}
 			if v != '[' || list {
-				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
+				return Invalid("The field " + Isolate(name) + " is of the wrong type.")
 			}
 			if err := p.another(); err != nil { // empty lists are not free
 				return err
@@ -464,5 +464,5 @@ func (f Fields) size() (n int) {
 	return n
 }
 
-// Joined returns all values of a field as one text.
-func (f Fields) Joined(name string) string { return strings.Join(f.Values[name], ", ") }
+// Joined returns all values of a field as one text, one a line.
+func (f Fields) Joined(name string) string { return strings.Join(f.Values[name], "\n") }

@@ -110,7 +110,7 @@ func TestForm(t *testing.T) {
 		if string(b) != `{"a":"1","b":""}` || err != nil {
 			t.Errorf("%s, %v", b, err)
 		}
-		if joined := (Fields{url.Values{"a": {"1", "2"}}}).Joined("a"); joined != "1, 2" {
+		if joined := (Fields{url.Values{"a": {"1", "2"}}}).Joined("a"); joined != "1\n2" {
 			t.Error(joined)
 		}
 	})
