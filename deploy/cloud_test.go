@@ -142,7 +142,10 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := c.id(r, sent); r.Method == http.MethodPost && verb == "" {
 		call += " " + id
 	}
-	status, answer := http.StatusOK, resource{}
+	var (
+		status int
+		answer resource
+	)
 	if refused, message := c.refuse(call, sent); refused == 0 {
 		status, answer = c.serve(r, name, verb, sent)
 	} else {

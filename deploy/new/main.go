@@ -35,7 +35,7 @@ func run(args []string, out io.Writer) error {
 	f.SetOutput(io.Discard)
 	from := f.String("from", "listlabels", "")
 	if len(args) == 0 || f.Parse(args[1:]) != nil || f.NArg() > 0 {
-		return errors.New(usage)
+		return errors.New(strings.TrimSpace(usage))
 	}
 	name := args[0]
 	imports, err := os.ReadFile(list)
