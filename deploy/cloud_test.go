@@ -82,10 +82,11 @@ func environment(more ...string) []string {
 		"INGRESS", "PUBLIC", "ALL_IN_ONE", "NAMES", "OAUTH_CLIENT_JSON", "STAGED", "DRY_RUN", "FORCE"} {
 		env = append(env, name+"=") // settings.sh takes empty for unset
 	}
-	return append(append(env, "GOOGLE_CLOUD_PROJECT=project", "STAGES="+stages, "PAUSE=0"), more...)
+	return append(append(env, "GOOGLE_CLOUD_PROJECT=project", "STAGES="+stages+"/scratch", "PAUSE=0"), more...)
 }
 
-// stages is where the scripts lay out functions: nothing is written into the tree.
+// stages is where every function is laid out once, and its folder scratch where single tests do it: nothing is written
+// into the tree.
 var stages string
 
 func TestMain(m *testing.M) {
@@ -103,6 +104,7 @@ func TestMain(m *testing.M) {
 func (c *cloud) env(t *testing.T) []string {
 	env := environment(
 		"CLOUDSDK_CONFIG="+t.TempDir(), // nobody's account and settings
+		"STAGES="+filepath.Join(t.TempDir(), "stages"),
 		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true",
 		"CLOUDSDK_CORE_DISABLE_PROMPTS=true",
 		"CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
@@ -140,7 +142,10 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if id := c.id(r, sent); r.Method == http.MethodPost && verb == "" {
 		call += " " + id
 	}
-	status, answer := http.StatusOK, resource{}
+	var (
+		status int
+		answer resource
+	)
 	if refused, message := c.refuse(call, sent); refused == 0 {
 		status, answer = c.serve(r, name, verb, sent)
 	} else {

@@ -81,7 +81,7 @@ unless() {
 
 # together COMMAND NAME... runs COMMAND NAME for all names at once. It fails where one failed, and says which to repeat.
 together() {
-  local command=$1 name i=0 pids=() log done='' failed=''
+  local command=$1 name i=0 pids=() log well='' failed=''
   shift
   if [ -n "${DRY_RUN-}" ]; then
     for name; do "$command" "$name"; done
@@ -95,12 +95,12 @@ together() {
   done
   i=0
   for name; do
-    if wait "${pids[i]}"; then done+=" $name"; else failed+=" $name"; fi
+    if wait "${pids[i]}"; then well+=" $name"; else failed+=" $name"; fi
     sed "s/^/$name: /" "$log/$name" >&2
     i=$((i + 1))
   done
   rm -r "$log"
-  [ -z "$done" ] || echo "done:$done" >&2
+  [ -z "$well" ] || echo "done:$well" >&2
   [ -z "$failed" ] || {
     echo "FAILED:$failed. Repeat with: $0${ACTION:+ $ACTION}$failed" >&2
     return 1

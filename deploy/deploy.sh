@@ -28,14 +28,18 @@ fi
 deploy() {
   local name=$1 kind memory timeout command version place=(--project="$GOOGLE_CLOUD_PROJECT" --region="$REGION")
   read -r _ kind memory timeout _ < <(named "$name")
-  # shellcheck disable=SC2046,SC2086 # lists of names
+  local variables=$ENVIRONMENT
+  case $kind in
+    job | all) variables+=" $JOB_ENVIRONMENT" ;;
+  esac
+  # shellcheck disable=SC2086 # a list of names
   command=(gcloud functions deploy "$name"
     "${place[@]}" --gen2 --runtime="$RUNTIME" --entry-point="$name" --trigger-http --ingress-settings="$INGRESS" --serve-all-traffic-latest-revision
     --memory="$memory" --cpu="$CPU" --concurrency="$CONCURRENCY" --timeout="${timeout}s" --max-instances="$MAX_INSTANCES"
     --service-account="$FUNCTIONS_ACCOUNT"
     --build-service-account="projects/$GOOGLE_CLOUD_PROJECT/serviceAccounts/$BUILD_ACCOUNT"
     --set-secrets="$SECRETS"
-    --set-env-vars="$(environment $ENVIRONMENT $(case $kind in job | all) echo $JOB_ENVIRONMENT ;; esac))")
+    --set-env-vars="$(environment $variables)")
   # Of what is uploaded, and of the settings. A label's value has at most 63 characters.
   version=$(sed 's/.* //' "$STAGES/$name.report")-$(printf '%s\n' "${command[@]}" | cksum | cut -d ' ' -f 1)
   if grep -q "^$name	$version	ACTIVE	True" <<<"$deployed"; then

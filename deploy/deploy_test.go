@@ -20,7 +20,8 @@ const functionsPath = "projects/project/locations/region/functions/"
 func TestDeploy(t *testing.T) {
 	requireGcloud(t)
 	c := newCloud(t)
-	env := c.env(t)
+	laidOut := t.TempDir()
+	env := append(c.env(t), "STAGES="+laidOut)
 	const function = functionsPath + "dailyevent"
 	deploy := func(more ...string) string {
 		t.Helper()
@@ -83,7 +84,7 @@ func TestDeploy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := files(t, z), files(t, os.DirFS(filepath.Join(stages, "dailyevent"))); !reflect.DeepEqual(got, want) {
+		if got, want := files(t, z), files(t, os.DirFS(filepath.Join(laidOut, "dailyevent"))); !reflect.DeepEqual(got, want) {
 			t.Errorf("%v\nwant %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 		}
 	})
@@ -141,8 +142,9 @@ func TestDeploy(t *testing.T) {
 // A user of a public function is not in the organization, which may forbid that.
 func TestDeployWhereAnOrganizationForbidsAllUsers(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), stagedAll(t))
+	env := append(c.env(t), stagedAll(t)...)
 	c.refuse = func(call string, sent resource) (int, string) {
 		if strings.HasSuffix(call, ":setIamPolicy") && strings.Contains(fmt.Sprint(sent), "allUsers") {
 			return 400, "One or more users named in the policy do not belong to a permitted customer, perhaps due to an organization policy."
@@ -173,8 +175,9 @@ func TestDeployWhereAnOrganizationForbidsAllUsers(t *testing.T) {
 
 func TestDeployAll(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), stagedAll(t))
+	env := append(c.env(t), stagedAll(t)...)
 	var names []string
 	for _, s := range settings(t) {
 		names = append(names, s.name)
@@ -265,6 +268,29 @@ func TestDeployAll(t *testing.T) {
 	})
 }
 
+func TestDeployAllInOne(t *testing.T) {
+	requireGcloud(t)
+	t.Parallel()
+	c := newCloud(t)
+	out, err := c.script(c.env(t), "deploy.sh", "app")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	config := c.resources[functionsPath+"app"]["serviceConfig"].(resource)
+	variables := config["environmentVariables"].(resource)
+	if config["availableMemory"] != "512Mi" || config["timeoutSeconds"] != 1800.0 || variables["SCHEDULER_ACCOUNT"] == nil ||
+		variables["BASE_URL"] != "https://region-project.cloudfunctions.net/app" || len(c.uploads) != 1 {
+		t.Errorf("%v, %d uploads", config, len(c.uploads))
+	}
+	z, err := zip.NewReader(bytes.NewReader(c.uploads[0]), int64(len(c.uploads[0])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uploaded := files(t, z); uploaded["functions/dailyevent/dailyevent.go"] == "" || !strings.Contains(uploaded["function.go"], `httpfunc.Together("app")`) {
+		t.Error("it is not all in one")
+	}
+}
+
 func TestDeployRefuses(t *testing.T) {
 	requireShell(t)
 	for what, test := range map[string]struct {
@@ -296,7 +322,7 @@ func TestScriptsWithSomebodysSettings(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(other, "deploy"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		out := output(t, append(environment("DRY_RUN=1", "CDPATH="+other), stagedAll(t)), "deploy/deploy.sh listlabels")
+		out := output(t, append(environment("DRY_RUN=1", "CDPATH="+other), stagedAll(t)...), "deploy/deploy.sh listlabels")
 		if !strings.HasPrefix(out, "gcloud functions deploy listlabels ") {
 			t.Error(out)
 		}
@@ -326,11 +352,11 @@ func files(t *testing.T, from fs.FS) map[string]string {
 	return all
 }
 
-// stagedAll lays out every function once, and returns the variable with which the scripts take what is there.
-func stagedAll(t *testing.T) string {
+// stagedAll lays out every function once, and returns the variables with which the scripts take what is there.
+func stagedAll(t *testing.T) []string {
 	t.Helper()
 	if out, err := layOutAll(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return "STAGED=1"
+	return []string{"STAGED=1", "STAGES=" + stages}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,7 @@ import (
 // The doctor looks at a cloud in which everything is deployed, and then one thing is not well at a time.
 func TestDoctorDeployed(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	stagedAll(t)
 	answers := map[string]int{}
@@ -42,13 +44,30 @@ func TestDoctorDeployed(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := append(c.env(t), "STAGED=1", "STAGES="+dir, "TASK_QUEUE=jobs")
-	for _, run := range [][]string{{"setup.sh", clientFile(t, clientJSON)}, {"deploy.sh", "all"}} {
-		if out, err := c.script(env, run[0], run[1:]...); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	// What setup and deploy have made of it.
+	dry, err := c.script(append(env, "DRY_RUN=1"), "deploy.sh", "all")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, dry)
 	}
-	for _, name := range []string{jobPath, queuePath} { // what Google adds
-		c.resources[name]["state"] = map[string]string{jobPath: "ENABLED", queuePath: "RUNNING"}[name]
+	for _, m := range regexp.MustCompile(`functions deploy (\S+) .* --update-labels=version=(\S+)`).FindAllStringSubmatch(dry, -1) {
+		c.put(functionsPath+m[1], resource{"name": functionsPath + m[1], "labels": resource{"version": m[2]},
+			"serviceConfig": resource{"serviceAccountEmail": "oauth-functions@project.iam.gserviceaccount.com"}})
+	}
+	const database, secrets = "projects/project/databases/(default)", "projects/project/secrets/"
+	for name, r := range map[string]resource{
+		database: {"type": "FIRESTORE_NATIVE"},
+		database + "/collectionGroups/flows/fields/expires": {"ttlConfig": resource{"state": "ACTIVE"}},
+		secrets + "oauth-client/versions/1":                 {"state": "ENABLED", "createTime": "2025-01-01T00:00:00Z"},
+		secrets + "token-keyset/versions/1":                 {"state": "ENABLED", "createTime": "2025-01-01T00:00:00Z"},
+		queuePath:                                           {"state": "RUNNING"},
+		jobPath: {"state": "ENABLED", "httpTarget": resource{"oidcToken": resource{
+			"serviceAccountEmail": "oauth-scheduler@project.iam.gserviceaccount.com", "audience": public.URL + "/dailyevent"}}},
+	} {
+		r["name"] = name
+		c.resources[name] = r
+	}
+	for _, m := range regexp.MustCompile(`(?m)\S+\.googleapis\.com`).FindAllString(read, -1) {
+		c.resources["projects/project/services/"+m] = resource{"name": m, "state": "ENABLED", "config": resource{"name": m}}
 	}
 	program := filepath.Join(t.TempDir(), "doctor")
 	command(t, root, "go", "build", "-buildvcs=false", "-o", program, "./deploy/doctor")
@@ -88,7 +107,7 @@ func TestDoctorDeployed(t *testing.T) {
 				"WRONG   listlabels was rolled back and serves an old revision: deploy/traffic.sh latest listlabels",
 			},
 		},
-		"a function and a job that are no longer in the tree": {
+		"what else is wrong with functions, and with what they need": {
 			func() {
 				c.put(functionsPath+"oldone", resource{"name": functionsPath + "oldone",
 					"serviceConfig": resource{"serviceAccountEmail": service("listprojects")["serviceAccountEmail"]}})
@@ -98,36 +117,22 @@ func TestDoctorDeployed(t *testing.T) {
 				}
 				old["name"] = "projects/project/locations/region/jobs/oldjob"
 				c.resources["projects/project/locations/region/jobs/oldjob"] = old
+				version := c.resources["projects/project/secrets/token-keyset/versions/1"]
+				version["createTime"] = c.tick()
+				c.resources[jobPath]["httpTarget"].(resource)["oidcToken"].(resource)["audience"] = "https://app.example.com//dailyevent"
+				c.resources[queuePath]["state"] = "PAUSED"
+				delete(c.resources, "projects/project/services/gmail.googleapis.com")
+				c.resources["projects/project/databases/(default)"]["type"] = "DATASTORE_MODE"
+				answers["oauth2callback"], answers["oauth2init"] = 403, 500
 			},
 			[]string{
 				"WRONG   oldone is deployed and no longer in the tree: gcloud functions delete oldone --gen2 --region=region --project=project\n",
 				"WRONG   the scheduler's job oldjob is for no function of the tree: gcloud scheduler jobs delete oldjob --location=region --project=project\n",
+				"WRONG   oauth2init runs since before the newest version of its secrets, and may not know it: deploy/restart.sh oauth2init\n",
+				"/oauth2callback is not public: deploy/deploy.sh oauth2callback, with PUBLIC=no-invoker-check", "/oauth2init answers 500, want 302: look into its log",
+				"WRONG   the scheduler's job dailyevent has the audience https://app.example.com//dailyevent", "WRONG   the queue " + queuePath + " is PAUSED",
+				"WRONG   gmail.googleapis.com is switched off, and listlabels calls it: run deploy/setup.sh\n", "WRONG   the database (default) is of the type DATASTORE_MODE",
 			},
-		},
-		"a secret that is newer than what runs": {
-			func() {
-				version := c.resources["projects/project/secrets/token-keyset/versions/1"]
-				version["createTime"] = c.tick()
-			},
-			[]string{"WRONG   oauth2init runs since before the newest version of its secrets, and may not know it: deploy/restart.sh oauth2init\n"},
-		},
-		"functions that nobody may call, or that do not work": {
-			func() { answers["oauth2callback"], answers["oauth2init"] = 403, 500 },
-			[]string{"/oauth2callback is not public: deploy/deploy.sh oauth2callback, with PUBLIC=no-invoker-check", "/oauth2init answers 500, want 302: look into its log"},
-		},
-		"a scheduler and a queue that do not call": {
-			func() {
-				c.resources[jobPath]["httpTarget"].(resource)["oidcToken"].(resource)["audience"] = "https://app.example.com//dailyevent"
-				c.resources[queuePath]["state"] = "PAUSED"
-			},
-			[]string{"WRONG   the scheduler's job dailyevent has the audience https://app.example.com//dailyevent", "WRONG   the queue " + queuePath + " is PAUSED"},
-		},
-		"an API that is switched off, and a database of another kind": {
-			func() {
-				delete(c.resources, "projects/project/services/gmail.googleapis.com")
-				c.resources["projects/project/databases/(default)"]["type"] = "DATASTORE_MODE"
-			},
-			[]string{"WRONG   gmail.googleapis.com is switched off, and listlabels calls it: run deploy/setup.sh\n", "WRONG   the database (default) is of the type DATASTORE_MODE"},
 		},
 	} {
 		t.Run("finds "+what, func(t *testing.T) {

@@ -28,8 +28,9 @@ import (
 
 func TestMonitor(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), stagedAll(t))
+	env := append(c.env(t), stagedAll(t)...)
 	made := func() map[string]resource {
 		all := map[string]resource{}
 		for name, r := range c.resources {

@@ -90,8 +90,9 @@ func TestLinksOfThePage(t *testing.T) {
 
 func TestThePage(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), stagedAll(t), "DOMAIN=app.example.com", "BASE_URL=https://region-project.cloudfunctions.net")
+	env := append(append(c.env(t), stagedAll(t)...), "DOMAIN=app.example.com", "BASE_URL=https://region-project.cloudfunctions.net")
 	run := func(t *testing.T, shell string) string {
 		t.Helper()
 		out, err := c.run(bash(env, shell))

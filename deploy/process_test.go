@@ -38,7 +38,7 @@ func main() {
 // layOutAll lays out every function, and the one that is all of them, in stages.
 var layOutAll = sync.OnceValues(func() (string, error) {
 	for _, what := range []string{"app", "all"} { // the settings of the last are kept
-		if out, err := script(environment("REGION=region"), "stage.sh", what); err != nil {
+		if out, err := script(environment("REGION=region", "STAGES="+stages), "stage.sh", what); err != nil {
 			return out, err
 		}
 	}

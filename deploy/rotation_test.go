@@ -19,8 +19,9 @@ const rotation = `next=$(gcloud secrets versions access latest --secret=token-ke
 
 func TestKeysetRotation(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), stagedAll(t))
+	env := append(c.env(t), stagedAll(t)...)
 	for _, s := range settings(t) {
 		c.revise(s.name, true)
 	}

@@ -63,8 +63,7 @@ fi
 # one over rising times bounds a collection to 500 writes a second.
 run gcloud firestore fields ttls update expires --collection-group="${COLLECTION_PREFIX}flows" \
   "$database" "$project" --enable-ttl --async --format=none
-for field in flows/expires grants/expiry grants/created grants/consented grants/sessions grants/apart \
-  grants/refresh_token grants/access_token; do
+for field in flows/expires grants/expiry grants/created grants/consented grants/sessions grants/apart; do
   patiently gcloud firestore indexes fields update "${field#*/}" --collection-group="$COLLECTION_PREFIX${field%/*}" \
     "$database" "$project" --disable-indexes --async --format=none
 done

@@ -16,6 +16,7 @@ const clientJSON = `{"web":{"client_id":"id","client_secret":"canary-client-secr
 
 func TestSetup(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	env := append(c.env(t), "TIME_ZONE=Europe/Berlin", "COLLECTION_PREFIX=x-", "BASE_URL=https://app.example.com/api/", "TASK_QUEUE=jobs")
 	client := clientFile(t, clientJSON)
@@ -156,33 +157,27 @@ func TestSetup(t *testing.T) {
 		}
 	})
 
-	for what, quiet := range map[string]string{"": "", ", by a gcloud that is told to print nothing": "CLOUDSDK_CORE_USER_OUTPUT_ENABLED=false"} {
-		t.Run("keeps everything when it is run again"+what, func(t *testing.T) {
-			keyset, before := payload("token-keyset"), len(c.calls)
-			other := clientFile(t, strings.Replace(clientJSON, "canary", "other", 1))
-			env := slices.Clone(env)
-			if quiet != "" {
-				env = append(env, quiet)
+	t.Run("keeps everything when it is run again, by a gcloud that is told to print nothing", func(t *testing.T) {
+		keyset, before := payload("token-keyset"), len(c.calls)
+		other := clientFile(t, strings.Replace(clientJSON, "canary", "other", 1))
+		out, err := c.script(append(slices.Clip(env), "CLOUDSDK_CORE_USER_OUTPUT_ENABLED=false"), "setup.sh", other)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		for _, call := range c.calls[before:] {
+			if strings.Contains(call, "addVersion") || strings.HasPrefix(call, "POST") && !strings.Contains(call, ":") {
+				t.Error("it calls", call)
 			}
-			out, err := c.script(env, "setup.sh", other)
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
+		}
+		if payload("token-keyset") != keyset || payload("oauth-client") != clientJSON {
+			t.Error("a secret changed")
+		}
+		for _, secret := range []string{"oauth-client", "token-keyset"} {
+			if !strings.Contains(out, "The secret "+secret+" is kept as it is.") || c.resources["projects/project/secrets/"+secret+"/versions/2"] != nil {
+				t.Errorf("%s:\n%s", secret, out)
 			}
-			for _, call := range c.calls[before:] {
-				if strings.Contains(call, "addVersion") || strings.HasPrefix(call, "POST") && !strings.Contains(call, ":") {
-					t.Error("it calls", call)
-				}
-			}
-			if payload("token-keyset") != keyset || payload("oauth-client") != clientJSON {
-				t.Error("a secret changed")
-			}
-			for _, secret := range []string{"oauth-client", "token-keyset"} {
-				if !strings.Contains(out, "The secret "+secret+" is kept as it is.") || c.resources["projects/project/secrets/"+secret+"/versions/2"] != nil {
-					t.Errorf("%s:\n%s", secret, out)
-				}
-			}
-		})
-	}
+		}
+	})
 
 	t.Run("makes no keyset where it cannot see whether there is one, and shows Google's words", func(t *testing.T) {
 		c.refuse = func(call string, _ resource) (int, string) {
@@ -215,6 +210,7 @@ func TestSetup(t *testing.T) {
 
 func TestSetupOnTheFirstDay(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
 	missing := map[string]int{}
 	c.refuse = func(call string, sent resource) (int, string) {
@@ -233,11 +229,16 @@ func TestSetupOnTheFirstDay(t *testing.T) {
 		}
 		return 0, ""
 	}
-	out, err := c.script(c.env(t), "setup.sh")
+	out, err := c.script(append(c.env(t), loadBalanced...), "setup.sh")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 
+	t.Run("asks to be run again where the scheduler's address is not known yet", func(t *testing.T) {
+		if c.resources[jobPath] != nil || !strings.Contains(out, "deploy/setup.sh once more") {
+			t.Error(out)
+		}
+	})
 	t.Run("waits for what Google makes known slowly", func(t *testing.T) {
 		if c.policies["projects/project"] == nil || missing["POST projects/project:setIamPolicy"] < 2 || !strings.Contains(out, "Google does not know everything yet") {
 			t.Errorf("%v\n%s", missing, out)
@@ -251,35 +252,30 @@ func TestSetupOnTheFirstDay(t *testing.T) {
 	})
 }
 
+var loadBalanced = []string{"BASE_URL=https://app.example.com", "INGRESS=internal-and-gclb"}
+
 func TestSetupBehindALoadBalancer(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	c := newCloud(t)
-	env := append(c.env(t), "BASE_URL=https://app.example.com", "INGRESS=internal-and-gclb")
-	const job = "projects/project/locations/region/jobs/dailyevent"
-
-	t.Run("asks to be run again where the scheduler's address is not known yet", func(t *testing.T) {
-		out, err := c.script(env, "setup.sh")
-		if err != nil || c.resources[job] != nil || !strings.Contains(out, "deploy/setup.sh once more") {
-			t.Errorf("%v\n%s", err, out)
-		}
-	})
 	t.Run("has the scheduler call the function's own address, for the audience of BASE_URL", func(t *testing.T) {
 		c.put(functionsPath+"dailyevent", resource{"name": functionsPath + "dailyevent", "serviceConfig": resource{}})
-		if out, err := c.script(append(env, "SCHEDULE_dailyevent=30 6 * * 1-5", "TIME_ZONE_dailyevent=Asia/Tokyo"), "setup.sh"); err != nil {
+		if out, err := c.script(append(append(c.env(t), loadBalanced...), "SCHEDULE_dailyevent=30 6 * * 1-5", "TIME_ZONE_dailyevent=Asia/Tokyo"), "setup.sh"); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
-		target := c.resources[job]["httpTarget"].(resource)
+		target := c.resources[jobPath]["httpTarget"].(resource)
 		if target["uri"] != "https://dailyevent-1234567890.region.run.app" || target["oidcToken"].(resource)["audience"] != "https://app.example.com/dailyevent" {
 			t.Errorf("%v", target)
 		}
-		if c.resources[job]["schedule"] != "30 6 * * 1-5" || c.resources[job]["timeZone"] != "Asia/Tokyo" {
-			t.Errorf("%v", c.resources[job])
+		if c.resources[jobPath]["schedule"] != "30 6 * * 1-5" || c.resources[jobPath]["timeZone"] != "Asia/Tokyo" {
+			t.Errorf("%v", c.resources[jobPath])
 		}
 	})
 }
 
 func TestSetupRefuses(t *testing.T) {
 	requireGcloud(t)
+	t.Parallel()
 	t.Run("a database in Datastore mode, and names the way out", func(t *testing.T) {
 		c := newCloud(t)
 		c.resources["projects/project/databases/(default)"] = resource{"name": "projects/project/databases/(default)", "type": "DATASTORE_MODE", "locationId": "region"}

@@ -287,13 +287,13 @@ func TestTasks(t *testing.T) {
 	t.Run("call the job where the scheduler called it", func(t *testing.T) {
 		w := newTaskWorld(t, 3, nil)
 		address := strings.Replace(w.url, "127.0.0.1", "localhost", 1) + "/taskjob"
-		expect(t, w.post("taskjob", `{"address":"`+address+`"}`), http.StatusAccepted)
+		expect(t, w.post("taskjob", `{"time_zone":"Europe/Berlin","address":"`+address+`"}`), http.StatusAccepted)
 		expect(t, w.queue.hand(w.one()), http.StatusOK, `"done":3`)
 		if task := w.queue.tasks[w.one()].HttpRequest; task.Url != address || task.OidcToken.Audience != w.url+"/taskjob" {
 			t.Errorf("%s for %s", task.Url, task.OidcToken.Audience)
 		}
 		for _, address := range []string{"taskjob", "ftp://host/taskjob", "https://user@host/taskjob", "https:///taskjob", "https://host/#x"} {
-			expect(t, w.post("taskjob", `{"address":"`+address+`"}`), http.StatusBadRequest, "address")
+			expect(t, w.post("taskjob", `{"time_zone":"Europe/Berlin","address":"`+address+`"}`), http.StatusBadRequest, "address")
 		}
 	})
 }
@@ -332,4 +332,29 @@ func TestUsersByName(t *testing.T) {
 		})
 		expect(t, w.post("taskjob", `{"users":["user0001","user0000"]}`), http.StatusServiceUnavailable, `{"done":1,"skipped":0,"failed":1,"error":"incomplete"}`)
 	})
+}
+
+func TestARunWithoutAQueueTriesUsersAgainForItsSlot(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	w := newTaskWorld(t, 250, func(c *httpfunc.Call) error {
+		if broken.Load() && strings.HasSuffix(c.User.ID, "42") {
+			return oauthflow.ErrUnavailable
+		}
+		return nil
+	})
+	env := w.envWith("TASK_QUEUE", "")
+	delete(env, "BASE_URL")
+	w.process = w.start(t, env)
+	expect(t, w.post("taskjob", ""), http.StatusServiceUnavailable, `{"done":247,"skipped":0,"failed":3,"error":"incomplete"}`)
+	expect(t, w.post("taskjob", ""), http.StatusServiceUnavailable, `{"done":0,"skipped":0,"failed":3,"error":"incomplete"}`)
+	broken.Store(false)
+	if _, err := tokenstore.Update(t.Context(), w.store, "user0042", func(g *tokenstore.Grant) error { g.SetJob("taskjob", false); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.post("taskjob", ""), http.StatusOK, `{"done":2,"skipped":1,"failed":0}`)
+	w.wantDone(map[int]int{1: 249})
+	if cursor, err := w.store.Cursor(t.Context(), "taskjob"); err != nil || cursor != "" {
+		t.Errorf("cursor %q, %v", cursor, err)
+	}
 }

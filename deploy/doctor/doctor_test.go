@@ -235,7 +235,7 @@ func TestMend(t *testing.T) {
 func TestProcess(t *testing.T) {
 	addr, project := tokenstoretest.Emulator(t)
 	program := filepath.Join(t.TempDir(), "doctor")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	env := healthy(t)

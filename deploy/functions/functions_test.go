@@ -91,7 +91,7 @@ func TestFunctions(t *testing.T) {
 	})
 
 	t.Run("shows its usage for what it does not know", func(t *testing.T) {
-		if err := run([]string{"list"}, nil, io.Discard); err == nil || err.Error() != usage {
+		if err := run([]string{"list"}, nil, io.Discard); err == nil || err.Error() != strings.TrimSpace(usage) {
 			t.Errorf("run = %v", err)
 		}
 	})

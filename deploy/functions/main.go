@@ -37,7 +37,7 @@ func run(args []string, getenv func(string) string, out io.Writer) error {
 	case len(args) == 1 && args[0] == "-firebase":
 		return firebase(functions, getenv("REGION"), out)
 	case len(args) > 0:
-		return errors.New(usage)
+		return errors.New(strings.TrimSpace(usage))
 	}
 	c, err := settings(getenv)
 	if err != nil {

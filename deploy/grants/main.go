@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	case len(args) == 1 && args[0] == "disconnect-all":
 		do = disconnectAll
 	default:
-		return errors.New(usage)
+		return errors.New(strings.TrimSpace(usage))
 	}
 	c, err := config.Parse(getenv)
 	if err != nil {

@@ -18,7 +18,8 @@ const usage = `usage:
                                                a new one unless add made one; what the old keys sealed still opens
   go run ./deploy/keyset disable KEYID < OLD   print OLD with that key, its "keyId", opening nothing any more
 
-To rotate: add, and start every function with the result; then rotate, and start them all once more. Nobody notices.
+To rotate: add, and start every function with the result (deploy/restart.sh); then rotate, and start them all once
+more. Nobody notices. deploy/README.md has the commands.
 
 To retire a key that has leaked: rotate as above, then disable the key that leaked, and start every function with
 the result. Everybody whose grant or session that key sealed has to sign in again, and their daily jobs wait until

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestAddresses(t *testing.T) {
@@ -161,4 +165,32 @@ func TestTrailingSlash(t *testing.T) {
 	r.signIn(c, "/listlabels", ada)
 	r.expect(http.StatusOK, "label(s) found:")(r.send(c, "GET", "/listlabels/", "", "Accept", "text/html"))
 	r.expect(http.StatusNotFound)(r.send(c, "GET", "/listlabels/more", "", "Accept", "text/html"))
+}
+
+// A machine may have no IPv4 at all.
+func TestWithoutIPv4(t *testing.T) {
+	without := []string{"-rn", "sh", "-c", `ip link set lo up && ip addr del 127.0.0.1/8 dev lo && exec "$@"`, "sh"}
+	if err := exec.Command("unshare", append(without, "true")...).Run(); err != nil {
+		t.Skipf("no network namespace can be made here: %v", err)
+	}
+	cmd := exec.Command("unshare", append(without, binary(t), "-addr", "localhost:0")...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := &output{}
+	cmd.Stderr = said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	watchdog := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	defer watchdog.Stop()
+	defer cmd.Process.Signal(syscall.SIGTERM)
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "Ctrl-C") { // it answers, and so does its Google
+			return
+		}
+	}
+	t.Errorf("it ends: %s", said)
 }

@@ -53,6 +53,8 @@ func (s *site) clientFile() string {
 
 func (s *site) whichStore() string {
 	switch {
+	case s.data != "" && s.google != nil:
+		return "in " + s.data + "; the stand-in itself begins anew and asks once more"
 	case s.data != "":
 		return "in " + s.data + ", with the keyset that they are sealed with"
 	case s.config.Memory:

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/httpfunc"
 )
 
@@ -32,6 +33,9 @@ func (s *site) handler() http.Handler {
 		for _, job := range functions(isJob) {
 			mux.Handle("/schedule/"+job.Name, s.app.Show("schedule/"+job.Name, s.schedule(job), http.MethodPost))
 		}
+		for _, user := range s.google.Users() {
+			mux.Handle("/hijacked/"+user.Subject, s.app.Show("hijacked/"+user.Subject, s.hijack(user), http.MethodPost))
+		}
 		mux.Handle(standInPath+"/", http.StripPrefix(standInPath, s.google))
 	}
 	mux.Handle("/", s.app.Show("", notFound, http.MethodGet, http.MethodHead, http.MethodPost))
@@ -49,12 +53,17 @@ func isJob(f httpfunc.Function) bool { return f.EachUser != nil }
 func isForUsers(f httpfunc.Function) bool { return f.Get != nil || isJob(f) }
 
 func (s *site) index(*http.Request) (*httpfunc.View, error) {
+	var accounts []fakegoogle.User
+	if s.google != nil {
+		accounts = s.google.Users()
+	}
 	return indexPage.View(struct {
 		StandIn   bool                `json:"stand_in"`
 		FrontEnd  string              `json:"front_end,omitempty"`
 		Functions []httpfunc.Function `json:"-"`
 		Jobs      []httpfunc.Function `json:"-"`
-	}{s.google != nil, s.frontEnd, functions(isForUsers), functions(isJob)}), nil
+		Accounts  []fakegoogle.User   `json:"-"`
+	}{s.google != nil, s.frontEnd, functions(isForUsers), functions(isJob), accounts}), nil
 }
 
 func notFound(*http.Request) (*httpfunc.View, error) {

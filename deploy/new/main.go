@@ -35,7 +35,7 @@ func run(args []string, out io.Writer) error {
 	f.SetOutput(io.Discard)
 	from := f.String("from", "listlabels", "")
 	if len(args) == 0 || f.Parse(args[1:]) != nil || f.NArg() > 0 {
-		return errors.New(usage)
+		return errors.New(strings.TrimSpace(usage))
 	}
 	name := args[0]
 	imports, err := os.ReadFile(list)
@@ -97,7 +97,7 @@ func copyFunction(from, to string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		target := name.ReplaceAllString(path, to)
+		target := strings.ReplaceAll(path, from, to)
 		if entry.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,9 +48,13 @@ func TestNewFunctionFrom(t *testing.T) {
 					t.Errorf("no %q in %s", want, &out)
 				}
 			}
-			if b, err := exec.Command("grep", "-rlw", from, filepath.Join("functions", name)).Output(); len(b) > 0 {
-				t.Errorf("%s is still named in %s (%v)", from, b, err)
-			}
+			filepath.WalkDir(filepath.Join("functions", name), func(path string, entry fs.DirEntry, err error) error {
+				b, _ := os.ReadFile(path)
+				if err != nil || strings.Contains(path, from) || bytes.Contains(b, []byte(from)) {
+					t.Errorf("%s is still named in %s (%v)", from, path, err)
+				}
+				return nil
+			})
 			if b, err := exec.Command("go", "test", "./functions/"+name, "./functions/all").CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, b)
 			}

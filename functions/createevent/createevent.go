@@ -44,7 +44,7 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 		return show(c, id)
 	}
 	fields := httpfunc.Fields{Values: url.Values{"id": {newID()}}}
-	for _, name := range []string{"title", "start", "end", "time_zone", "guests"} {
+	for _, name := range []string{"title", "start", "end", "time_zone", "all_day", "location", "meet", "guests"} {
 		if given, ok := c.Form.Values[name]; ok {
 			fields.Values[name] = given
 		}
@@ -57,9 +57,10 @@ type created struct {
 	ID    string `json:"id"`
 	Link  string `json:"link"`
 	Title string `json:"title"`
+	Meet  string `json:"meet,omitempty"` // the address of its Google Meet room
 }
 
-const shown = "id,htmlLink,summary,status"
+const shown = "id,htmlLink,summary,status,hangoutLink"
 
 func create(c *httpfunc.Call) (*httpfunc.View, error) {
 	event, err := readEvent(c.Form)
@@ -71,14 +72,20 @@ func create(c *httpfunc.Call) (*httpfunc.View, error) {
 		return nil, err
 	}
 	insert := svc.Events.Insert("primary", event).SendUpdates("all").Fields(shown).Context(c.Context())
+	if event.ConferenceData != nil {
+		insert.ConferenceDataVersion(1) // or Calendar does not look at it
+	}
 	httpfunc.SafeToRepeat(insert.Header()) // by its id
 	made, err := insert.Do()
 	switch {
 	case httpfunc.IsStatus(err, http.StatusConflict):
 		return show(c, event.Id)
 	case httpfunc.IsStatus(err, http.StatusBadRequest):
-		return nil, &httpfunc.Error{Status: http.StatusBadRequest, Code: "invalid_request", Cause: err,
-			Message: "Google Calendar does not take this. Check the times, the time zone and the guests."}
+		message := "Google Calendar does not take this. Check the times, the time zone and the guests."
+		if event.ConferenceData != nil {
+			message += " Not every calendar can have a Google Meet link: try it without."
+		}
+		return nil, &httpfunc.Error{Status: http.StatusBadRequest, Code: "invalid_request", Cause: err, Message: message}
 	case err != nil:
 		return nil, err
 	}
@@ -110,7 +117,7 @@ func view(made *calendar.Event) (*httpfunc.View, error) {
 	case made.Status == "cancelled":
 		return nil, errGone
 	}
-	return createdPage.View(created{made.Id, made.HtmlLink, made.Summary}).At("made", made.Id), nil
+	return createdPage.View(created{made.Id, made.HtmlLink, made.Summary, made.HangoutLink}).At("made", made.Id), nil
 }
 
 // newID returns 128 random bits as an event id. Hexadecimal digits are among those that ids may have.

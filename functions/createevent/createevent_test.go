@@ -2,6 +2,7 @@ package createevent
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -147,7 +148,7 @@ func TestCreate(t *testing.T) {
 		u := newUser(t)
 		made := u.mustCreate(tea("title", " Tea ", "guests", "grace@example.com, a@b.c;d@e.f\n\tg@h.i"))
 		e := u.only()
-		if want := (created{"0123456789abcdefv", e.Link, "Tea"}); made != want {
+		if want := (created{ID: "0123456789abcdefv", Link: e.Link, Title: "Tea"}); made != want {
 			t.Errorf("answer %+v, want %+v", made, want)
 		}
 		if want := (fakegoogle.EventTime{DateTime: "2026-03-01T15:00:00", TimeZone: "Europe/London"}); e.ID != made.ID || e.Summary != "Tea" || e.Start != want {
@@ -243,12 +244,21 @@ func wantInvalid(t *testing.T, err error, says string) {
 	}
 }
 
+// people are so many guests.
+func people(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "guest%d@example.com\n", i)
+	}
+	return b.String()
+}
+
 func TestCreateTakes(t *testing.T) {
 	for name, form := range map[string]url.Values{
 		"the shortest id":                     tea("id", "av09a"),
 		"the longest id":                      tea("id", strings.Repeat("v", 1024)),
-		"the longest title":                   tea("title", strings.Repeat("茶", maxTitle)),
-		"as many guests as can be":            tea("guests", strings.Repeat("a@b.c ", maxGuests)),
+		"the longest title":                   tea("title", strings.Repeat("茶", maxText)),
+		"as many guests as can be":            tea("guests", people(maxGuests)),
 		"29 February of a leap year":          tea("start", "2028-02-29T23:59", "end", "2028-03-01T00:00"),
 		"an hour that the clocks show twice":  tea("start", "2026-10-25T01:30", "end", "2026-10-25T02:00"),
 		"an end that is later by offset only": tea("start", "2026-03-01T15:00:00+01:00", "end", "2026-03-01T15:00:00Z"),
@@ -269,7 +279,7 @@ func TestCreateRefuses(t *testing.T) {
 		says string
 	}{
 		"no title":                          {tea("title", " \t"), "title"},
-		"a long title":                      {tea("title", strings.Repeat("茶", maxTitle+1)), "1,024 characters"},
+		"a long title":                      {tea("title", strings.Repeat("茶", maxText+1)), "1,024 characters"},
 		"no start":                          {tea("start", ""), "The start"},
 		"no end":                            {tea("end", ""), "The end"},
 		"a malformed start":                 {tea("start", "tomorrow"), "The start"},
@@ -287,9 +297,8 @@ func TestCreateRefuses(t *testing.T) {
 		"this machine's zone":               {tea("time_zone", "Local"), "time zone"},
 		"a zone that is a path":             {tea("time_zone", "../../etc/passwd"), "time zone"},
 		"an unknown zone beside offsets":    {tea("start", "2026-03-01T15:00:00Z", "end", "2026-03-01T16:00:00Z", "time_zone", "Mars/Base"), "time zone"},
-		"too many guests":                   {tea("guests", strings.Repeat("a@b.c ", maxGuests+1)), "200"},
+		"too many guests":                   {tea("guests", people(maxGuests+1)), "200"},
 		"a guest without address":           {tea("guests", "a@b.c, grace"), "guest"},
-		"a guest with a name":               {tea("guests", "Grace <grace@example.com>"), "guest"},
 		"a guest whose address is too long": {tea("guests", strings.Repeat("a", maxAddress)+"@b.c"), "guest"},
 		"an id of 4 characters":             {tea("id", "abcd"), "id"},
 		"an id of 1025 characters":          {tea("id", strings.Repeat("a", 1025)), "id"},

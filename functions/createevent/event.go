@@ -1,10 +1,11 @@
 package createevent
 
 import (
+	"fmt"
 	"net/mail"
+	"regexp"
 	"strings"
 	"time"
-	_ "time/tzdata" // 450 kB: the platform's Go image brings no time zones [GoogleCloudPlatform/buildpacks: zoneinfo]
 	"unicode"
 	"unicode/utf8"
 
@@ -14,38 +15,38 @@ import (
 )
 
 const (
-	maxTitle   = 1024 // characters
+	maxText    = 1024 // characters of title and location
 	maxGuests  = 200  // people who can be invited to an event [Calendar Help: invite people]
 	maxAddress = 320  // bytes of an email address [RFC 5321 §4.5.3.1]
 )
 
 // readEvent reads the event that the form describes. Its errors say how to mend it.
 func readEvent(f *httpfunc.Form) (*calendar.Event, error) {
-	e := &calendar.Event{Id: f.Get("id"), Summary: strings.TrimSpace(f.Get("title"))}
+	e := &calendar.Event{Id: f.Get("id"), Summary: httpfunc.Trim(f.Get("title")), Location: httpfunc.Trim(f.Get("location"))}
 	if e.Id == "" {
 		e.Id = newID()
 	}
-	zone := f.Get("time_zone")
-	loc, err := time.LoadLocation(zone)
 	switch {
 	case !validID(e.Id):
 		return nil, httpfunc.Invalid("The id has to be 5 to 1,024 of the characters a to v and 0 to 9. Leave it out for a new one.")
 	case e.Summary == "":
 		return nil, httpfunc.Invalid("Give the appointment a title.")
-	case utf8.RuneCountInString(e.Summary) > maxTitle:
+	case utf8.RuneCountInString(e.Summary) > maxText:
 		return nil, httpfunc.Invalid("The title is too long: it can have 1,024 characters.")
-	case err != nil || zone == "Local":
-		return nil, httpfunc.Invalid("This time zone is not known. Give the name of one, such as Europe/Berlin or UTC.")
+	case utf8.RuneCountInString(e.Location) > maxText:
+		return nil, httpfunc.Invalid("The location is too long: it can have 1,024 characters.")
 	}
-	var start, end time.Time
-	if e.Start, start, err = readTime("start", f.Get("start"), zone, loc); err != nil {
+	if err := readTimes(f, e); err != nil {
 		return nil, err
 	}
-	if e.End, end, err = readTime("end", f.Get("end"), zone, loc); err != nil {
+	meet, err := readBox(f, "meet")
+	if err != nil {
 		return nil, err
 	}
-	if !end.After(start) {
-		return nil, httpfunc.Invalid("The end has to be after the start.")
+	if meet {
+		// Google ignores a request for a room whose id it knows [Calendar API: createRequest.requestId].
+		e.ConferenceData = &calendar.ConferenceData{CreateRequest: &calendar.CreateConferenceRequest{RequestId: e.Id,
+			ConferenceSolutionKey: &calendar.ConferenceSolutionKey{Type: "hangoutsMeet"}}}
 	}
 	e.Attendees, err = readGuests(f.Values["guests"])
 	return e, err
@@ -56,7 +57,54 @@ func validID(id string) bool {
 	return len(id) >= 5 && len(id) <= 1024 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuv") == ""
 }
 
-// localTime is what an <input type="datetime-local"> sends [HTML §2.3.5.5].
+// readBox reports whether a box is ticked.
+func readBox(f *httpfunc.Form, name string) (bool, error) {
+	switch f.Get(name) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, httpfunc.Invalid("The field " + name + " has to be true or false.")
+}
+
+// readTimes reads start and end of the event: times, or days where it lasts all day.
+func readTimes(f *httpfunc.Form, e *calendar.Event) error {
+	loc, zone := time.UTC, httpfunc.Trim(f.Get("time_zone"))
+	if zone != "" {
+		var err error
+		if loc, err = httpfunc.Zone(zone); err != nil {
+			return err
+		}
+	}
+	allDay, err := readBox(f, "all_day")
+	if err != nil {
+		return err
+	}
+	read := readTime
+	if allDay {
+		read = readDay
+	}
+	var start, end time.Time
+	if e.Start, start, err = read("start", f.Get("start"), zone, loc); err != nil {
+		return err
+	}
+	if e.End, end, err = read("end", f.Get("end"), zone, loc); err != nil {
+		return err
+	}
+	switch {
+	case allDay && end.Before(start):
+		return httpfunc.Invalid("The last day cannot be before the first.")
+	case allDay:
+		e.End.Date = end.AddDate(0, 0, 1).Format(time.DateOnly) // Google's end is the day after the last
+	case !end.After(start):
+		return httpfunc.Invalid("The end has to be after the start.")
+	}
+	return nil
+}
+
+// localTime is what an <input type="datetime-local"> sends, to which seconds and their fraction may be
+// added [HTML §2.3.5.5].
 const localTime = "2006-01-02T15:04"
 
 // readTime reads a time with an offset [RFC 3339], or one that the clocks of the zone show. Which of two
@@ -65,31 +113,75 @@ func readTime(name, text, zone string, loc *time.Location) (*calendar.EventDateT
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return &calendar.EventDateTime{DateTime: t.Format(time.RFC3339Nano), TimeZone: zone}, t, nil
 	}
-	t, err := time.ParseInLocation(localTime, text, loc)
+	const exact = localTime + ":05.999999999"
+	shown, err := parseLocal(text) // in UTC, whose clocks skip nothing
+	t := time.Date(shown.Year(), shown.Month(), shown.Day(), shown.Hour(), shown.Minute(), shown.Second(), shown.Nanosecond(), loc)
+	local := t.Format(exact)
 	switch {
-	case err != nil || t.Format(localTime) != text: // an hour that the clocks skip comes back as another
+	case err != nil || local != shown.Format(exact): // an hour that the clocks skip comes back as another
 		return nil, t, httpfunc.Invalid("The " + name + " has to be a time that calendar and clocks show in this time zone, such as 2026-03-01T09:00.")
 	case zone == "":
 		return nil, t, httpfunc.Invalid("Give a time zone, such as Europe/Berlin, or times with an offset, such as 2026-03-01T09:00:00+01:00.")
 	}
-	return &calendar.EventDateTime{DateTime: text + ":00", TimeZone: zone}, t, nil
+	return &calendar.EventDateTime{DateTime: local, TimeZone: zone}, t, nil
 }
 
-// readGuests reads email addresses, several to a text or one.
-func readGuests(texts []string) ([]*calendar.EventAttendee, error) {
-	addresses := strings.FieldsFunc(strings.Join(texts, " "), func(c rune) bool {
-		return c == ',' || c == ';' || unicode.IsSpace(c)
-	})
-	if len(addresses) > maxGuests {
-		return nil, httpfunc.Invalid("There can be 200 guests at most.")
+func parseLocal(text string) (time.Time, error) {
+	if t, err := time.Parse(localTime, text); err == nil {
+		return t, nil
 	}
+	return time.Parse(localTime+":05", text) // which takes a fraction, too
+}
+
+// readDay reads a day, of which a form may send a time.
+func readDay(name, text, _ string, _ *time.Location) (*calendar.EventDateTime, time.Time, error) {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		day, err = parseLocal(text)
+	}
+	if err != nil {
+		day, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil {
+		return nil, day, httpfunc.Invalid("The " + name + " has to be a day of the calendar, such as 2026-03-01.")
+	}
+	date := day.Format(time.DateOnly)
+	day, err = time.Parse(time.DateOnly, date)
+	return &calendar.EventDateTime{Date: date}, day, err
+}
+
+// named is a guest as mail programs write it, Name <address>. What separates guests may stand in the name
+// in quotes only, and an "@" also where it is an address itself.
+var named = regexp.MustCompile(`(^|[,;\n])(?:(?:"[^"\n]*"|[^"@,;<>\n])*|\s*[^\s",;<>]+\s*)<([^<>\n]*)>`)
+
+// readGuests reads email addresses, bare or behind a name, one a text or several: on lines of their own, or
+// with commas, semicolons or spaces between them. The names are left to Google, as in Calendar itself.
+// Whoever is named twice is invited once.
+func readGuests(texts []string) ([]*calendar.EventAttendee, error) {
 	var guests []*calendar.EventAttendee
-	for _, address := range addresses {
-		parsed, err := mail.ParseAddress(address)
-		if err != nil || parsed.Address != address || len(address) > maxAddress {
-			return nil, httpfunc.Invalid("Every guest has to be an email address, such as ada@example.com, with a comma or a space after it.")
+	invited := map[string]bool{}
+	for _, address := range strings.FieldsFunc(named.ReplaceAllString(strings.Join(texts, "\n"), "$1 $2 "), func(c rune) bool {
+		return c == ',' || c == ';' || unicode.IsSpace(c)
+	}) {
+		if address = httpfunc.Trim(address); address == "" {
+			continue
 		}
-		guests = append(guests, &calendar.EventAttendee{Email: address})
+		if i := strings.IndexFunc(address, httpfunc.IsUnseen); i >= 0 {
+			unseen, _ := utf8.DecodeRuneInString(address[i:])
+			return nil, httpfunc.Invalid(fmt.Sprintf("The address of the guest %s holds a character that nobody sees (%U). Type it anew.", httpfunc.Isolate(address), unseen))
+		}
+		parsed, err := mail.ParseAddress(address)
+		if err != nil || parsed.Address != address || len(address) > maxAddress || strings.ContainsRune(address, utf8.RuneError) {
+			return nil, httpfunc.Invalid(httpfunc.Isolate(address) + " is no email address of a guest. Write each as grace@example.com or Grace Hopper <grace@example.com>, on a line of its own or with a comma behind it.")
+		}
+		at := strings.LastIndexByte(address, '@')
+		if key := address[:at] + strings.ToLower(address[at:]); !invited[key] {
+			invited[key] = true
+			guests = append(guests, &calendar.EventAttendee{Email: address})
+		}
+	}
+	if len(guests) > maxGuests {
+		return nil, httpfunc.Invalid(fmt.Sprintf("There can be 200 guests at most, and these are %d.", len(guests)))
 	}
 	return guests, nil
 }

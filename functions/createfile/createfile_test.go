@@ -2,6 +2,7 @@ package createfile
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -174,10 +175,12 @@ func TestCreateTakes(t *testing.T) {
 		"text under a name and type": {nil, []string{"name", " a.csv ", "content", "Hello", "mime_type", "text/csv"}, "a.csv", "text/csv"},
 		"text under a name":          {nil, []string{"name", "a.txt", "content", "Hello"}, "a.txt", "text/plain"},
 		"a file, which brings its name and type": {held("über.csv", "text/csv; charset=utf-8", "Hello"),
-			[]string{"name", "", "content", "not this"}, "über.csv", "text/csv; charset=utf-8"},
+			[]string{"name", "", "content", " \r\n\t"}, "über.csv", "text/csv; charset=utf-8"},
 		"a file under another name and type": {held("a.bin", "application/octet-stream", "Hello"),
 			[]string{"name", "b.txt", "mime_type", "text/plain"}, "b.txt", "text/plain"},
-		"a file of no type": {held("a", "", "Hello"), nil, "a", "application/octet-stream"},
+		"a file of no type":                            {held("a", "", "Hello"), nil, "a", "application/octet-stream"},
+		"a name, and not what nobody sees at its ends": {nil, []string{"name", "\ufeff\u202ea\u200bb.txt\u202c\u00ad", "content", "Hello"}, "a\u200bb.txt", "text/plain"},
+		"a file's name likewise":                       {held("\u200b a.txt\u200b", "text/plain", "Hello"), []string{"name", "\u200b"}, "a.txt", "text/plain"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := newUser(t)
@@ -199,10 +202,10 @@ func TestCreateTakes(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	})
-	t.Run("a kind of Google's own, without an id", func(t *testing.T) {
+	t.Run("a folder", func(t *testing.T) {
 		u := newUser(t)
-		_, err := u.create(nil, "name", "a", "mime_type", "application/vnd.google-apps.document", "id", u.id())
-		wantInvalid(t, err, "without an id")
+		u.mustCreate(nil, "name", "a", "mime_type", "application/vnd.google-apps.folder")
+		u.only()
 	})
 }
 
@@ -302,15 +305,15 @@ func TestCreateSends(t *testing.T) {
 			t.Errorf("%d bytes in %d uploads", f.Size, uploads)
 		}
 	})
-	for name, upload := range map[string]*httpfunc.File{"a small file": held("a.txt", "text/plain", "Hello"), "text": nil} {
-		t.Run(name+" so that it can be sent again", func(t *testing.T) {
+	for text, upload := range map[string]*httpfunc.File{"": held("a.txt", "text/plain", "Hello"), "Hello": nil} {
+		t.Run(fmt.Sprintf("what is held, text %q, so that it can be sent again", text), func(t *testing.T) {
 			u := newUser(t)
 			u.client.Transport = spy{u.client.Transport, func(r *http.Request) {
 				if _, ok := r.Header["X-Idempotency-Key"]; r.Method == "POST" && (!ok || r.GetBody == nil) {
 					t.Errorf("harmless to repeat: %t, body can be had again: %t", ok, r.GetBody != nil)
 				}
 			}}
-			u.mustCreate(upload, "name", "a.txt", "content", "Hello")
+			u.mustCreate(upload, "name", "a.txt", "content", text)
 			u.only()
 		})
 	}
@@ -348,7 +351,10 @@ func TestCreateRefuses(t *testing.T) {
 		fields []string
 		says   string
 	}{
-		"no name":          {[]string{"name", " ", "content", "Hello"}, "name"},
+		"no name":                         {[]string{"name", " ", "content", "Hello"}, "name"},
+		"a name that nobody sees":         {[]string{"name", "\u200b\u2067\u2069\ufeff", "content", "Hello"}, "name"},
+		"a document of Google's own kind": {[]string{"name", "a", "mime_type", "application/vnd.google-apps.document"}, "Google's own kinds"},
+		"such a document under an id, and in other words": {[]string{"name", "a", "mime_type", "Application/VND.google-apps.Spreadsheet; charset=utf-8", "id", "abc"}, "Google's own kinds"},
 		"a long name":      {[]string{"name", strings.Repeat("a", maxName+1)}, "1,024"},
 		"a malformed id":   {[]string{"name", "a", "id", "../a"}, "id"},
 		"an id of another": {[]string{"name", "a", "id", "1abc"}, "id"},
@@ -361,6 +367,16 @@ func TestCreateRefuses(t *testing.T) {
 			wantInvalid(t, err, tt.says)
 			if n := len(u.Files(ada)); n != 0 {
 				t.Errorf("made %d files", n)
+			}
+		})
+	}
+	for name, upload := range map[string]*httpfunc.File{"a file": held("a.txt", "text/plain", "Hello"), "a large file": streamed(strings.NewReader(large))} {
+		t.Run("text beside "+name, func(t *testing.T) {
+			u := newUser(t)
+			_, err := u.create(upload, "name", "a", "content", "\n and this")
+			wantInvalid(t, err, "a text beside the file")
+			if n := u.Calls("/"); n != 0 {
+				t.Errorf("Google was called %d times", n)
 			}
 		})
 	}

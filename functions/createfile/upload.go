@@ -34,25 +34,27 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // readUpload reads what the form brings. Its errors say how to mend it.
 func readUpload(f *httpfunc.Form) (*upload, error) {
-	u := &upload{id: f.Get("id"), name: strings.TrimSpace(f.Get("name")), mimeType: f.Get("mime_type")}
+	u := &upload{id: f.Get("id"), name: httpfunc.Trim(f.Get("name")), mimeType: f.Get("mime_type")}
 	u.content, u.held = strings.NewReader(f.Get("content")), true
 	if f.File != nil {
 		u.content, u.held = f.File.Reader, f.File.Held
-		u.name = cmp.Or(u.name, strings.TrimSpace(f.File.Name))
+		u.name = cmp.Or(u.name, httpfunc.Trim(f.File.Name))
 		u.mimeType = cmp.Or(u.mimeType, f.File.Type, "application/octet-stream")
 	}
 	u.mimeType = cmp.Or(u.mimeType, "text/plain")
 	mediaType, params, err := mime.ParseMediaType(u.mimeType)
 	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header: no line of the client's own
 	switch {
+	case f.File != nil && strings.TrimSpace(f.Get("content")) != "":
+		return nil, httpfunc.Invalid("There is a text beside the file, and only one of the two can be put into your Drive at once. Take the text away, or send it without the file.")
 	case u.name == "":
 		return nil, httpfunc.Invalid("Give the file a name.")
 	case len(u.name) > maxName:
 		return nil, httpfunc.Invalid("The name is too long: it can have 1,024 bytes.")
 	case u.id != "" && !idPattern.MatchString(u.id):
 		return nil, httpfunc.Invalid("The id is not one that this function gave out. Open the form again for a new one.")
-	case u.id != "" && strings.HasPrefix(mediaType, "application/vnd.google-apps.") && mediaType != "application/vnd.google-apps.folder":
-		return nil, httpfunc.Invalid("Google makes documents of its own kinds without an id only. Leave out the id, or send another MIME type.")
+	case strings.HasPrefix(mediaType, "application/vnd.google-apps.") && mediaType != "application/vnd.google-apps.folder":
+		return nil, httpfunc.Invalid("Documents of Google's own kinds cannot be made here: Drive makes them without an id only, and a repeat would make one more. Send another MIME type.")
 	case err != nil, u.mimeType == "", len(u.mimeType) > maxMIMEType:
 		return nil, httpfunc.Invalid("The MIME type is malformed.")
 	}

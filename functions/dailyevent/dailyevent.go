@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"net/http"
 	"strings"
-	_ "time/tzdata" // the scheduler names the zone; the platform's image may know none
 
 	"google.golang.org/api/calendar/v3"
 	"google.golang.org/api/option"

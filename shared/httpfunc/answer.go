@@ -26,6 +26,8 @@ var headers = http.Header{
 	"X-Content-Type-Options":  {"nosniff"},
 	// Browsers without Sec-Fetch-Site would send our own forms with the origin null under no-referrer.
 	"Referrer-Policy": {"same-origin"},
+	// No page of ours talks to a window that it opened; one that does says so (Show).
+	"Cross-Origin-Opener-Policy": {"same-origin"},
 }
 
 func setHeaders(h http.Header, secure bool) {
@@ -56,10 +58,10 @@ func (x *exchange) reply(status int, contentType string, body []byte) {
 const drainTime = 2 * time.Second
 
 func (x *exchange) drain() {
-	if x.r.Body == nil || x.r.Body == http.NoBody || x.r.Header.Get("Expect") != "" {
+	if !x.hasBody() || x.r.Header.Get("Expect") != "" {
 		return
 	}
-	http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime))
+	x.bodyWithin(drainTime)
 	if _, err := io.CopyN(io.Discard, x.r.Body, maxRequest); !errors.Is(err, io.EOF) {
 		x.w.Header().Set("Connection", "close")
 	}
@@ -179,7 +181,7 @@ func (x *exchange) replyProblem(p problem) {
 		if p.reason != "" {
 			p.text = "" // which is the same
 		}
-		x.replyJSON(p.status, problemJSON{p.code, p.text, p.missing, p.consentURL, p.reason, p.prompt, id})
+		x.replyJSON(p.status, problemJSON{p.code, messageText(p.text), p.missing, p.consentURL, p.reason, p.prompt, id})
 		return
 	}
 	if x.r.Method == http.MethodPost && x.f.again != nil && x.form != nil {
@@ -251,9 +253,8 @@ func (x *exchange) fault(err error) string {
 // in. A browser that was never here gets its id on the way, and the cookie of a session that is over is
 // replaced.
 func (x *exchange) sendToGoogle(ask oauthflow.Request) error {
-	if isInApp(x.r.UserAgent()) {
-		return &Error{Status: http.StatusForbidden, Code: "disallowed_useragent", Message: deniedTexts["disallowed_useragent"] +
-			" Its address is " + x.URL(x.f.Name) + "."}
+	if isInApp(x.r.UserAgent()) && x.form.Get(anyBrowserParam) != "any" {
+		return errInApp
 	}
 	if x.session.Browser == "" {
 		x.session.Browser, x.newCookie = seal.NewID(), true

@@ -151,6 +151,8 @@ func (a *App) Show(name string, view func(*http.Request) (*View, error), methods
 		if err != nil {
 			return err
 		}
+		// Such a page may be a front end's, whose popup answers it [Google Identity Services: Cross-Origin Opener Policy].
+		x.w.Header().Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
 		if x.json {
 			x.replyJSON(http.StatusOK, v.value)
 		} else {

@@ -1,7 +1,6 @@
 package httpfunc
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,7 +26,7 @@ import (
 type Error struct {
 	Status  int    // HTTP
 	Code    string // the "error" field for programs
-	Message string // for the person: what is wrong and what to do
+	Message string // for the person: what is wrong and what to do; what is somebody's in it by Isolate
 	Cause   error
 }
 
@@ -48,6 +47,13 @@ func Invalid(message string) error {
 
 // ErrBadAnswer is for an answer of Google's that says less than a success has to say.
 var ErrBadAnswer = userclient.ErrBadAnswer
+
+// errInApp is answered instead of a redirect to Google in a browser inside another app: Google's own refusal
+// there is a page with no way back.
+var errInApp = errors.New("httpfunc: browser inside another app")
+
+// anyBrowserParam marks the address of who wants to go on to Google all the same.
+const anyBrowserParam = "browser"
 
 var errNotFound = &Error{Status: http.StatusNotFound, Code: "not_found", Message: "Nothing is served under this address."}
 
@@ -147,6 +153,12 @@ func (x *exchange) problemOf(err error) problem {
 		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message}
 	case errors.As(err, &denied):
 		return x.denied(denied)
+	case errors.Is(err, errInApp):
+		query := x.r.URL.Query()
+		query.Set(anyBrowserParam, "any")
+		return problem{status: http.StatusForbidden, code: "disallowed_useragent", title: "Please open this in your browser",
+			text: deniedTexts["disallowed_useragent"] + " Its address is " + x.URL(x.f.Name) + ".",
+			next: &link{x.URL(x.f.Name) + "?" + query.Encode(), "Go on all the same"}}
 	case errors.As(err, &large):
 		return tooLarge
 	}
@@ -225,12 +237,12 @@ func (x *exchange) otherAccountProblem(e *oauthflow.OtherAccountError) problem {
 // changedProblem answers a form of another account, or of an earlier session.
 func (x *exchange) changedProblem(e *accountChangedError) problem {
 	p := problem{status: http.StatusConflict, code: "account_changed", title: "Please check the account", next: &link{x.URL(x.f.Name), "Open the form anew"}}
-	now := cmp.Or(x.grant.Email, "the account that is signed in now")
+	now := isolateOr(x.grant.Email, "the account that is signed in now")
 	switch {
 	case e.shown.Owner == x.grant.Owner:
 		p.text = fmt.Sprintf("You signed in anew after this page was opened, so nothing was done yet. Sent again, it is done for %s.", now)
 	default:
-		p.text = fmt.Sprintf("This page was opened for %s, so nothing was done. Sent again, it is done for %s.", cmp.Or(e.shown.Email, "another account"), now)
+		p.text = fmt.Sprintf("This page was opened for %s, so nothing was done. Sent again, it is done for %s.", isolateOr(e.shown.Email, "another account"), now)
 		x.form.Del("id") // it belongs to the other account
 	}
 	return p

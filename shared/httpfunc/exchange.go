@@ -86,21 +86,15 @@ func (x *exchange) run() error {
 	if err := x.gate(); err != nil {
 		return err
 	}
-	var visited error
-	if !x.f.open {
-		visited = x.visit()
-	}
+	visited := x.visit()
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.timeout())
 	defer cancel()
 	x.r = x.r.WithContext(ctx)
-	if x.f.open {
-		return x.f.serve(x)
-	}
 	read := x.read() // also where nobody can be signed in: what was typed is to be shown again
-	if visited != nil {
+	switch {
+	case visited != nil:
 		return visited
-	}
-	if read != nil && !x.tooLong {
+	case read != nil && !x.tooLong:
 		return read
 	}
 	return x.f.serve(x)
@@ -108,10 +102,11 @@ func (x *exchange) run() error {
 
 // gate turns away what is served to nobody.
 func (x *exchange) gate() error {
-	control := http.NewResponseController(x.w)
-	control.SetReadDeadline(time.Now().Add(bodyTimeout))
-	control.SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
-	_, bearer := bearerToken(x.r)         // which no browser sends by itself
+	http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
+	if x.hasBody() {
+		x.bodyWithin(bodyTimeout)
+	}
+	_, bearer := bearerToken(x.r) // which no browser sends by itself
 	if err := x.protect.Check(x.r); err != nil && !bearer {
 		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
 			Message: "This came from another website, so nothing was done.", Cause: err}
@@ -130,6 +125,9 @@ func (x *exchange) gate() error {
 // visit finds out who is asking: whoever a bearer token names, or else the session's user. A session
 // that the grant does not list is over.
 func (x *exchange) visit() error {
+	if x.f.open {
+		return nil
+	}
 	if raw, ok := bearerToken(x.r); ok {
 		return x.visitBearer(raw)
 	}
@@ -152,6 +150,14 @@ func (x *exchange) visit() error {
 	}
 	x.known = true
 	return nil
+}
+
+func (x *exchange) hasBody() bool { return x.r.ContentLength != 0 }
+
+// bodyWithin bounds how long the body may take from now on. Without a body there must be no bound: net/http reads
+// on while a function works, to see the client hang up, and would take the end of the time for that.
+func (x *exchange) bodyWithin(d time.Duration) {
+	http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(d))
 }
 
 // load reads the owner's grant, if there is one.

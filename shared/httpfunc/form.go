@@ -64,11 +64,14 @@ const (
 // before an error stays in x.form.
 func (x *exchange) read() error {
 	x.form = &Form{Fields: Fields{url.Values{}}}
+	if x.f.open {
+		return nil // serve reads it
+	}
 	if x.r.Method != http.MethodPost {
 		x.form.Values = parseQuery(x.r.URL.RawQuery)
 		return nil
 	}
-	if x.r.ContentLength == 0 {
+	if !x.hasBody() {
 		return nil
 	}
 	tooLarge := x.r.ContentLength > maxRequest // also if it is only behind the end of a multipart form
@@ -104,10 +107,9 @@ func (x *exchange) read() error {
 
 // A boundedBody is a request's body of which no more is read than was allowed.
 type boundedBody struct {
-	x     *exchange
-	left  int64 // bytes that may be read
-	over  error // what there is more of is this
-	taken int64 // of the process's budget for bodies
+	x    *exchange
+	left int64 // bytes that may be read
+	over error // what there is more of is this
 	// streamed says that what is read does not stay in memory, and may take as long as it makes progress.
 	streamed bool
 	extended time.Time
@@ -122,7 +124,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return 0, b.over
 	}
 	if now := time.Now(); b.streamed && now.Sub(b.extended) > time.Second {
-		http.NewResponseController(b.x.w).SetReadDeadline(now.Add(bodyTimeout))
+		b.x.bodyWithin(bodyTimeout)
 		b.extended = now
 	}
 	n, err := b.x.r.Body.Read(p[:min(int64(len(p)), b.left)])
@@ -237,13 +239,12 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 		t, err := d.Token()
 		switch v := t.(type) {
 		case json.Delim:
-			if v == ']' && list && p.x.form.Has(name) {
+			if v == ']' && list {
+				p.nothing(name)
 				return nil
-			} else if v == ']' && list {
-				return p.nothing(name)
 			}
 			if v != '[' || list {
-				return Invalid("The field " + strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "") + " is of the wrong type.")
+				return Invalid("The field " + Isolate(name) + " is of the wrong type.")
 			}
 			if err := p.another(); err != nil { // empty lists are not free
 				return err
@@ -257,7 +258,8 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 		case bool:
 			err = p.add(name, strconv.FormatBool(v))
 		case nil:
-			err = cmp.Or(err, p.nothing(name))
+			p.nothing(name)
+			err = cmp.Or(err, p.another())
 		}
 		if err != nil || !list {
 			return err
@@ -267,11 +269,10 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 
 // nothing keeps the name of a member that is null or an empty list, as a field without values. Nearly
 // everybody takes it for absent; a list of users must not.
-func (p *formReader) nothing(name string) error {
+func (p *formReader) nothing(name string) {
 	if len(name) <= maxNameSize && !p.x.form.Has(name) {
-		p.x.form.Values[name] = nil
+		p.x.form.Values[name] = []string{}
 	}
-	return p.another()
 }
 
 func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error {
@@ -463,5 +464,5 @@ func (f Fields) size() (n int) {
 	return n
 }
 
-// Joined returns all values of a field as one text.
-func (f Fields) Joined(name string) string { return strings.Join(f.Values[name], ", ") }
+// Joined returns all values of a field as one text, one a line.
+func (f Fields) Joined(name string) string { return strings.Join(f.Values[name], "\n") }

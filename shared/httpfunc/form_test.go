@@ -86,9 +86,9 @@ func TestForm(t *testing.T) {
 			url.Values{"a": {"1;b=2"}, "c": {"100%"}, "d": {"%zz%4"}, "e": {"J%"}}},
 		"urlencoded with nothing between":                    {urlencoded, "&&a=1&&", url.Values{"a": {"1"}}},
 		"urlencoded with the first line of a textarea empty": {urlencoded + "; charset=UTF-8", "a=%0D%0Asecond", url.Values{"a": {"\r\nsecond"}}},
-		"JSON":                     {jsonType, ` {"a" : "x\n\u00e9" , "b":"","c":null} `, url.Values{"a": {"x\né"}, "b": {""}}},
+		"JSON":                     {jsonType, ` {"a" : "x\n\u00e9" , "b":"","c":null} `, url.Values{"a": {"x\né"}, "b": {""}, "c": {}}},
 		"JSON of other kinds":      {jsonType, `{"n":1e3,"i":-7,"big":12345678901234567890,"t":true,"f":false}`, url.Values{"n": {"1e3"}, "i": {"-7"}, "big": {"12345678901234567890"}, "t": {"true"}, "f": {"false"}}},
-		"JSON with lists":          {jsonType, `{"l":["x",2,null,true],"e":[]}`, url.Values{"l": {"x", "2", "true"}}},
+		"JSON with lists":          {jsonType, `{"l":["x",2,null,true],"e":[]}`, url.Values{"l": {"x", "2", "true"}, "e": {}}},
 		"JSON without members":     {jsonType, `{}`, url.Values{}},
 		"JSON behind a BOM":        {jsonType + "; charset=utf-8", "\ufeff{\"a\":\"\ufeffx\"}", url.Values{"a": {"\ufeffx"}}},
 		"JSON with all of Unicode": {jsonType, `{"a":"` + strings.Repeat("é茶😀\ufffd", 2000) + `"}`, url.Values{"a": {strings.Repeat("é茶😀\ufffd", 2000)}}},
@@ -110,7 +110,7 @@ func TestForm(t *testing.T) {
 		if string(b) != `{"a":"1","b":""}` || err != nil {
 			t.Errorf("%s, %v", b, err)
 		}
-		if joined := (Fields{url.Values{"a": {"1", "2"}}}).Joined("a"); joined != "1, 2" {
+		if joined := (Fields{url.Values{"a": {"1", "2"}}}).Joined("a"); joined != "1\n2" {
 			t.Error(joined)
 		}
 	})

@@ -60,7 +60,7 @@ type Call struct {
 	Client *http.Client // acts for the user
 	User   User
 	Form   *Form     // a POST's fields, otherwise the query's
-	Slot   time.Time // of a job: the time for which the run was scheduled, in the job's time zone
+	Slot   time.Time // of a job: the time for which the run was scheduled, in the time zone that the user chose for the job, or else the scheduler's
 }
 
 // A User is for whom a function acts.
@@ -71,11 +71,8 @@ type User struct {
 }
 
 // Date returns a calendar date as Google's APIs write it: the day of the job's slot, or so many days
-// after it. Days are counted on the calendar, since a day may lack the hour that another one has.
-func (c *Call) Date(days int) string {
-	year, month, day := c.Slot.Date()
-	return time.Date(year, month, day+days, 12, 0, 0, 0, time.UTC).Format(time.DateOnly)
-}
+// after it.
+func (c *Call) Date(days int) string { return dateOf(c.Slot, days) }
 
 // SafeToRepeat marks a call of a Google API that may be sent again when its answer is lost, because it
 // carries an id of its own. GET needs no mark.

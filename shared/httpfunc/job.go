@@ -21,6 +21,8 @@ var jobPage = NewPage("Work in the background", jobHTML)
 type jobSwitch struct {
 	Does    string `json:"-"`
 	Enabled bool   `json:"enabled"`
+	Zone    string `json:"time_zone,omitempty"` // that the user chose for the job
+	Typed   string `json:"-"`                   // what stands in the form's field for one
 }
 
 // serveJob runs the job for a service account; for a user it shows the switch or turns it.
@@ -40,20 +42,29 @@ func (x *exchange) serveJob() error {
 }
 
 func (x *exchange) switchPage() *View {
-	on := x.grant != nil && x.grant.HasJob(x.f.Name)
-	return jobPage.View(jobSwitch{x.f.Does, on}).Titled(x.f.Title)
+	s := jobSwitch{Does: x.f.Does, Typed: x.form.Get("time_zone")}
+	if x.grant != nil {
+		s.Enabled, s.Zone = x.grant.HasJob(x.f.Name), x.grant.Zones[x.f.Name]
+	}
+	return jobPage.View(s).Titled(x.f.Title)
 }
 
-// switchJob turns the job on or off, as the field "enabled" says. Turning it off needs no consent.
+// switchJob turns the job on or off, as the field "enabled" says. Turning it off needs no consent. With it
+// the field "time_zone" names the zone whose days the job is to work for; empty is the scheduler's.
 func (x *exchange) switchJob() error {
 	if x.grant == nil {
 		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}
 	}
-	on := x.form.Get("enabled") == "true"
+	on, zone := x.form.Get("enabled") == "true", Trim(x.form.Get("time_zone"))
 	switch {
 	case !on && x.form.Get("enabled") != "false":
 		return Invalid("The field enabled has to be true or false.")
 	case on:
+		if zone != "" {
+			if _, err := Zone(zone); err != nil {
+				return err
+			}
+		}
 		if err := x.authorized(x.f.Scopes); err != nil {
 			return err
 		}
@@ -64,6 +75,9 @@ func (x *exchange) switchJob() error {
 	}
 	g, err := tokenstore.Update(x.r.Context(), x.store, x.grant.Owner, func(g *tokenstore.Grant) error {
 		g.SetJob(x.f.Name, on)
+		if on && x.form.Has("time_zone") {
+			g.SetZone(x.f.Name, zone)
+		}
 		return nil
 	})
 	switch {
@@ -105,10 +119,12 @@ func (x *exchange) visitBearer(raw string) error {
 // slot is the time for which a run was scheduled. All that a run does follows from it, so that a run
 // that starts late, is retried or lasts over midnight does the same.
 func (x *exchange) slot() (time.Time, error) {
-	name := x.form.Get("time_zone")
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" || name == "" && x.r.ContentLength != 0 && !x.form.Has("users") {
-		return time.Time{}, Invalid("The field time_zone has to be the name of a time zone, such as Europe/Berlin.")
+	zone := time.UTC
+	if name := x.form.Get("time_zone"); name != "" || x.r.ContentLength != 0 && !x.form.Has("users") {
+		var err error
+		if zone, err = Zone(name); err != nil {
+			return time.Time{}, Invalid("The field time_zone has to be the name of a time zone, such as Europe/Berlin.")
+		}
 	}
 	text := x.r.Header.Get("X-CloudScheduler-ScheduleTime")
 	if text == "" {

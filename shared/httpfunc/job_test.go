@@ -111,10 +111,10 @@ func TestJobRun(t *testing.T) {
 	})
 	t.Run("refuses a zone or a time that is none", func(t *testing.T) {
 		k, j := newRun(t)
-		for _, zone := range []string{"Mars/Base", "Local", "../etc"} {
+		for _, zone := range []string{"Mars/Base", "Local", "../etc", ""} {
 			want(t, k.run(j, scheduler, `{"time_zone":"`+zone+`"}`), 400, "time_zone")
 		}
-		want(t, k.run(j, scheduler, `{}`, "X-CloudScheduler-ScheduleTime", "tomorrow"), 400, "ScheduleTime")
+		want(t, k.run(j, scheduler, `{"time_zone":"UTC"}`, "X-CloudScheduler-ScheduleTime", "tomorrow"), 400, "ScheduleTime")
 		if len(j.done) != 0 {
 			t.Error(j.done)
 		}
@@ -123,12 +123,12 @@ func TestJobRun(t *testing.T) {
 		k, j := newRun(t)
 		slot := []string{"X-CloudScheduler-ScheduleTime", "2026-03-01T18:00:00Z"}
 		j.fails[ada] = tokenstore.ErrUnavailable
-		w := k.run(j, scheduler, `{}`, slot...)
+		w := k.run(j, scheduler, `{"time_zone":"UTC"}`, slot...)
 		if want(t, w, 503, `{"done":1,"skipped":0,"failed":1,"error":"incomplete"}`); w.Header().Get("Retry-After") == "" {
 			t.Error("the scheduler is not told to try again")
 		}
 		delete(j.fails, ada)
-		want(t, k.run(j, scheduler, `{}`, slot...), 200, `{"done":1,"skipped":0,"failed":0}`)
+		want(t, k.run(j, scheduler, `{"time_zone":"UTC"}`, slot...), 200, `{"done":1,"skipped":0,"failed":0}`)
 		if !slices.Equal(j.done, []string{"emmy@example.com", ada}) {
 			t.Error(j.done)
 		}
@@ -136,7 +136,7 @@ func TestJobRun(t *testing.T) {
 	t.Run("goes on where one fails for good or panics", func(t *testing.T) {
 		k, j := newRun(t)
 		j.fails[ada] = errors.New("never")
-		want(t, k.run(j, scheduler, `{}`), 200, `{"done":1,"skipped":0,"failed":1}`)
+		want(t, k.run(j, scheduler, `{"time_zone":"UTC"}`), 200, `{"done":1,"skipped":0,"failed":1}`)
 		each := j.EachUser
 		j.EachUser = func(c *Call) error {
 			if c.User.Email == ada {
@@ -144,7 +144,7 @@ func TestJobRun(t *testing.T) {
 			}
 			return each(c)
 		}
-		want(t, k.run(j, scheduler, `{}`), 200, `{"done":1,"skipped":0,"failed":1}`)
+		want(t, k.run(j, scheduler, `{"time_zone":"UTC"}`), 200, `{"done":1,"skipped":0,"failed":1}`)
 		if log := k.logged.String(); strings.Contains(log, canary) || strings.Contains(log, ada) {
 			t.Error(log)
 		}
@@ -159,7 +159,7 @@ func TestJobRun(t *testing.T) {
 		if err := k.store.Put(t.Context(), g); err != nil {
 			t.Fatal(err)
 		}
-		want(t, k.run(j, scheduler, `{}`), 200, `{"done":1,"skipped":1,"failed":0}`)
+		want(t, k.run(j, scheduler, `{"time_zone":"UTC"}`), 200, `{"done":1,"skipped":1,"failed":0}`)
 		if !strings.Contains(k.logged.String(), "job skipped") {
 			t.Error(k.logged)
 		}

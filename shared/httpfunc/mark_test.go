@@ -86,7 +86,7 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 		mark := shownTo(n, adas)
 		for range 2 {
 			status, page, _ := post(n, graces, mark)
-			if status != http.StatusConflict || !strings.Contains(page, "This page was opened for "+ada) || !strings.Contains(page, "it is done for "+grace) ||
+			if status != http.StatusConflict || !strings.Contains(page, "This page was opened for <bdi>"+ada+"</bdi>") || !strings.Contains(page, "it is done for <bdi>"+grace+"</bdi>") ||
 				!strings.Contains(page, `value="a &lt;b&gt; note"`) || strings.Contains(page, "adas-id") {
 				t.Errorf("%d: %s", status, page)
 			}

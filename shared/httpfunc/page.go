@@ -27,6 +27,9 @@ var (
 			// The style is part of it, so that no page has to fill it in.
 			_, err = t.New("style").Parse(styleCSS)
 		}
+		if err == nil {
+			_, err = t.New("zones").Parse(zonesHTML)
+		}
 		return t, err
 	})
 	errorPage = NewPage("", errorHTML)

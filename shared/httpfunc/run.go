@@ -54,7 +54,6 @@ type run struct {
 // runJob runs the job: for a page of users that a task names, for the users whom the body names, or for every user who
 // turned it on. With TASK_QUEUE that is only begun here.
 func (x *exchange) runJob() error {
-	http.NewResponseController(x.w).SetReadDeadline(time.Time{}) // the body is here; a run takes its time
 	if x.form.Has("page") {
 		return x.runTask()
 	}
@@ -332,6 +331,31 @@ func (rn *run) turn(ctx context.Context, g *tokenstore.Grant) (err error) {
 		return err
 	}
 	call := rn.call(rn.r.WithContext(ctx), access)
-	call.Slot = rn.slot
-	return rn.f.EachUser(call)
+	for _, call.Slot = range rn.slotsOf(g) {
+		if err := rn.f.EachUser(call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slotsOf returns the slot as the user's own clocks show it. Where a whole day has passed on them since the scheduler's
+// clocks showed the same time before, noon of that day comes first, so that it is not left out: a run at 18:00 in Berlin
+// is at 23:00 in Jakarta, and at midnight 25 hours later when Berlin puts its clocks back.
+func (rn *run) slotsOf(g *tokenstore.Grant) []time.Time {
+	name := g.Zones[rn.f.Name]
+	if name == "" {
+		return []time.Time{rn.slot}
+	}
+	zone, err := Zone(name)
+	if err != nil { // it is known no more
+		rn.log.Warn("the time zone that a user chose for a job is not known", "job", rn.f.Name, "owner", rn.config.Keyset.Hash(g.Owner), "zone", name)
+		return []time.Time{rn.slot}
+	}
+	slot, dayBefore := rn.slot.In(zone), rn.slot.AddDate(0, 0, -1).In(zone)
+	if dateOf(dayBefore, 1) < dateOf(slot, 0) {
+		year, month, day := slot.Date()
+		return []time.Time{time.Date(year, month, day-1, 12, 0, 0, 0, zone), slot}
+	}
+	return []time.Time{slot}
 }

@@ -105,7 +105,7 @@ var retryPage = NewPage("One moment", `<p>You are being taken on. <a href="{{.Va
 
 // browser says who came back from Google.
 func (x *exchange) browser() oauthflow.Browser {
-	return oauthflow.Browser{ID: x.session.Browser, Subject: x.session.Subject, Session: x.session.ID, Name: browserName(x.r.UserAgent())}
+	return oauthflow.Browser{ID: x.session.Browser, Subject: x.session.Subject, Session: x.session.ID, SignedOut: x.session.SignedOut, Name: browserName(x.r.UserAgent())}
 }
 
 // signIn sets the cookie to the session that the flow opened.

@@ -16,7 +16,9 @@ type Browser struct {
 	ID      string // "" where the browser sent no cookie
 	Subject string
 	Session string // the session's id
-	Name    string // browser and system in words, for the list of sessions
+	// SignedOut says that somebody signed out here, so that Google is to ask for the account.
+	SignedOut bool
+	Name      string // browser and system in words, for the list of sessions
 }
 
 // An Outcome is how a flow went on: exactly one of Consent, HandOn, Retry, GoOn and Grant is set.
@@ -142,7 +144,7 @@ func (f *Flow) restart(ctx context.Context, s *state, b Browser, cause string) (
 		id = seal.NewID()
 		b.ID = id
 	}
-	s.Restarted, s.Browser = true, seal.HashID(b.ID)
+	s.Restarted, s.Browser, s.SelectAccount = true, seal.HashID(b.ID), s.SelectAccount || b.SignedOut
 	out, err := f.again(s, hint)
 	out.Browser, out.Cause = id, cause
 	return out, err
