@@ -81,7 +81,10 @@ func TestFunctionIsNamedInItsFolderAlone(t *testing.T) {
 			continue
 		}
 		args := append([]string{"-C", "..", "grep", "-nw", f.Name, "--", ":!functions/" + f.Name}, except...)
-		out, _ := exec.Command("git", args...).CombinedOutput()
+		out, err := exec.Command("git", args...).Output()
+		if err != nil && err.Error() != "exit status 1" { // which means that nothing was found
+			t.Skipf("this is no checkout: %v", err)
+		}
 		for line := range strings.Lines(string(out)) {
 			if strings.Contains(line, "defaultReturnTo = ") || regexp.MustCompile(`^deploy/settings\.sh:\d+:.*#`).MatchString(line) {
 				continue // the tutorial's default; an example in a comment

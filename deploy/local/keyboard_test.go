@@ -47,6 +47,7 @@ func TestNewcomerByKeyboard(t *testing.T) {
 	b.enter("Ada Lovelace")
 	b.enter("Continue")
 	b.sees("10 label(s) found:")
+	b.enter("All functions")
 	b.enter("Create a file")
 	b.enter("Continue")
 	b.tabTo("name")
