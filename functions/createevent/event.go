@@ -21,6 +21,7 @@ const (
 
 // readEvent reads the event that the form describes. Its errors say how to mend it.
 func readEvent(f *httpfunc.Form) (*calendar.Event, error) {
+	var faults httpfunc.Faults
 	e := &calendar.Event{Id: f.Get("id"), Summary: strings.TrimSpace(f.Get("title"))}
 	if e.Id == "" {
 		e.Id = newID()
@@ -30,12 +31,14 @@ func readEvent(f *httpfunc.Form) (*calendar.Event, error) {
 	switch {
 	case !validID(e.Id):
 		return nil, httpfunc.Invalid("The id has to be 5 to 1,024 of the characters a to v and 0 to 9. Leave it out for a new one.")
-	case e.Summary == "":
-		return nil, httpfunc.Invalid("Give the appointment a title.")
-	case utf8.RuneCountInString(e.Summary) > maxTitle:
-		return nil, httpfunc.Invalid("The title is too long: it can have 1,024 characters.")
 	case err != nil || zone == "Local":
 		return nil, httpfunc.Invalid("This time zone is not known. Give the name of one, such as Europe/Berlin or UTC.")
+	}
+	switch {
+	case e.Summary == "":
+		faults.Add("title", "Give the appointment a title.")
+	case utf8.RuneCountInString(e.Summary) > maxTitle:
+		faults.Add("title", "The title is too long: it can have 1,024 characters.")
 	}
 	var start, end time.Time
 	if e.Start, start, err = readTime("start", f.Get("start"), zone, loc); err != nil {
@@ -45,10 +48,12 @@ func readEvent(f *httpfunc.Form) (*calendar.Event, error) {
 		return nil, err
 	}
 	if !end.After(start) {
-		return nil, httpfunc.Invalid("The end has to be after the start.")
+		faults.Add("end", "The end has to be after the start.")
 	}
-	e.Attendees, err = readGuests(f.Values["guests"])
-	return e, err
+	if e.Attendees, err = readGuests(f.Values["guests"]); err != nil {
+		return nil, err
+	}
+	return e, faults.Err()
 }
 
 // validID reports whether Google takes id for an event [Calendar API: events, id].
