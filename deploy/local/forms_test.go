@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,15 @@ func (b *tab) choose(name string, size int) {
 }
 
 func (b *tab) withoutScripts() { b.do(emulation.SetScriptExecutionDisabled(true)) }
+
+// network takes the tab's network away, or gives it one that sends so many bytes a second; -1 is no limit.
+func (b *tab) network(offline bool, upload float64) {
+	b.t.Helper()
+	b.do(chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := network.EmulateNetworkConditionsByRule(offline, []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: upload}}).Do(ctx)
+		return err
+	}))
+}
 
 func TestFaultsStandBesideTheirFields(t *testing.T) {
 	b := newTab(t, start(t, nil))
@@ -149,7 +159,7 @@ func TestLargeUploadShowsHowFarItIs(t *testing.T) {
 	b.open("/createfile")
 	b.press("Continue")
 	b.choose("large.bin", 6<<20)
-	b.do(network.EmulateNetworkConditionsByRule(false, []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: 2 << 20}}))
+	b.network(false, 2<<20)
 	b.click("Create file")
 	b.do(chromedp.Poll(`(() => { const bar = document.querySelector("progress"); return bar && bar.value > 0.1 && bar.value < 1; })()`, nil, chromedp.WithPollingTimeout(patience)))
 	b.sees("Your file is in your Drive", "large.bin")
@@ -163,10 +173,10 @@ func TestLargeUploadThatBreaksKeepsTheForm(t *testing.T) {
 	b.write("name", "mine.bin")
 	b.choose("large.bin", 2<<20)
 	b.refuses = "ERR_INTERNET_DISCONNECTED"
-	b.do(network.EmulateNetworkConditionsByRule(true, []*network.Conditions{{}}))
+	b.network(true, -1)
 	b.click("Create file")
 	b.sees("The connection broke.")
-	b.do(network.EmulateNetworkConditionsByRule(false, []*network.Conditions{}))
+	b.network(false, -1)
 	b.passes()
 	b.click("Create file")
 	b.sees("Your file is in your Drive", "mine.bin")
