@@ -2,6 +2,7 @@ package main
 
 import (
 	_ "embed"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func (b *tab) passes() {
 		more   []string
 	)
 	b.do(chromedp.Location(&url), chromedp.Evaluate(`document.documentElement.outerHTML.length`, &weight),
-		chromedp.Evaluate(`performance.getEntriesByType("resource").map((r) => r.name)`, &more))
+		chromedp.Evaluate(`performance.getEntriesByType("resource").filter((r) => r.initiatorType !== "xmlhttprequest").map((r) => r.name)`, &more))
 	if path, _ := strings.CutPrefix(url, b.url); path != "/popup" && (weight > maxPage || len(more) > 0) {
 		b.t.Errorf("%s has %d characters and loads %v", url, weight, more)
 	}
@@ -65,6 +66,7 @@ func (b *tab) passes() {
 			if axe() != "" {
 				b.do(chromedp.Evaluate(axeFaults, &more, promised))
 			}
+			b.picture(fmt.Sprintf("%s-%d", scheme, width))
 			for _, fault := range append(faults, more...) {
 				b.t.Errorf("%s, %s, %d px: %s", url, scheme, width, fault)
 			}
