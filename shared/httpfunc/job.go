@@ -63,10 +63,10 @@ func (x *exchange) switchJob() error {
 	case !on && x.form.Get("enabled") != "false":
 		return Invalid("The field enabled has to be true or false.")
 	case on:
-		if zone != "" {
-			if _, err := Zone(zone); err != nil {
-				return err
-			}
+		if _, err := Zone(zone); zone != "" && err != nil {
+			var faults Faults
+			faults.AddError("time_zone", err)
+			return faults.Err()
 		}
 		if err := x.authorized(x.f.Scopes); err != nil {
 			return err

@@ -57,7 +57,7 @@ func TestJobInTheUsersOwnZone(t *testing.T) {
 
 	t.Run("is chosen where the job is turned on, and shown there", func(t *testing.T) {
 		off := page()
-		if !strings.Contains(off, `name="time_zone" value=""`) || !strings.Contains(off, `<datalist id="zones">`) {
+		if !strings.Contains(off, `name="time_zone" aria-describedby="zone-hint" value="" list="zones"`) || !strings.Contains(off, `<datalist id="zones">`) {
 			t.Errorf("no field for it: %s", off)
 		}
 		location(t, k.serve(j.handler, request("POST", "/job", "enabled=true&time_zone=+Asia/Tokyo%E2%80%8B&form="+markOn(t, off), "Cookie", cookie)), http.StatusSeeOther)
@@ -69,11 +69,11 @@ func TestJobInTheUsersOwnZone(t *testing.T) {
 	t.Run("has to be one", func(t *testing.T) {
 		for _, name := range []string{"Mars/Base", "Local", "../etc"} {
 			page := k.serve(j.handler, request("POST", "/job", "enabled=true&time_zone="+name+"&form="+markOn(t, page()), "Cookie", cookie))
-			want(t, page, 400, "time zone is not known")
+			want(t, page, 400, "This time zone is not known")
 		}
 		call(`{"enabled":false,"time_zone":"Mars/Base"}`) // which turns it off all the same
 		again := k.serve(j.handler, request("POST", "/job", "enabled=true&time_zone=Mars/Base&form="+markOn(t, page()), "Cookie", cookie))
-		want(t, again, 400, `name="time_zone" value="Mars/Base"`, "It is off")
+		want(t, again, 400, `aria-invalid="true"`, `value="Mars/Base"`, `id="time_zone-fault">This time zone is not known`, "It is off")
 		if zone() != "" {
 			t.Error(zone())
 		}
