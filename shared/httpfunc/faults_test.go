@@ -32,7 +32,7 @@ func TestFaults(t *testing.T) {
 	cookie := c.Name + "=" + c.Value
 	fresh := k.serve(faulty(), request("GET", "/faulty", "", "Cookie", cookie))
 	t.Run("leave a form alone that has none", func(t *testing.T) {
-		want(t, fresh, http.StatusOK, `<input id="a" name="a" aria-describedby="a-hint" value="">`, `<input id="b" name="b">`)
+		want(t, fresh, http.StatusOK, `<input aria-describedby="a-hint" id="a" name="a" value="">`, `<input id="b" name="b">`)
 		if page := shown(fresh); strings.Contains(page, `class="fault"`) || strings.Contains(page, "autofocus") {
 			t.Error(page)
 		}
@@ -41,8 +41,8 @@ func TestFaults(t *testing.T) {
 	t.Run("stand beside their fields, all at once, with the focus on the first", func(t *testing.T) {
 		w := k.serve(faulty(), request("POST", "/faulty", form, "Cookie", cookie))
 		want(t, w, http.StatusBadRequest,
-			`<input id="a" name="a" aria-invalid="true" autofocus aria-describedby="a-fault a-hint" value="typed"><p class="fault" id="a-fault">Write an &#34;a&#34; &lt;b&gt;.</p>`,
-			`<input id="b" name="b" aria-invalid="true" aria-describedby="b-fault"><p class="fault" id="b-fault">Write a b.</p>`,
+			`<input aria-invalid="true" autofocus aria-describedby="a-fault a-hint" id="a" name="a" value="typed"><p class="fault" id="a-fault">Write an &#34;a&#34; &lt;b&gt;.</p>`,
+			`<input aria-invalid="true" aria-describedby="b-fault" id="b" name="b"><p class="fault" id="b-fault">Write a b.</p>`,
 			`<a href="#b">Write a b.</a>`, "It is on no page.")
 		if page := shown(w); strings.Count(page, "autofocus") != 1 || strings.Contains(page, "second") {
 			t.Error(page)
