@@ -26,6 +26,33 @@ func faulty() *handler {
 	})
 }
 
+// A file that was chosen is remembered by its name, since no browser lets a page choose it again; also where its
+// part was not read, as of somebody who is signed out.
+func TestChosenFileIsRememberedByItsName(t *testing.T) {
+	k := newKit(t)
+	_, c := k.grant(ada, someScope)
+	page := NewPage("", `{{.Form}}{{with .Chosen}}Choose <bdi>{{.}}</bdi> again.{{end}}</form>`)
+	f := forUser(Function{Name: "files", Scopes: Scopes{{someScope}}, File: true, Form: page,
+		Get:  func(*Call) (*View, error) { return page.View(Fields{}), nil },
+		Post: func(*Call) (*View, error) { return nil, Invalid("Not this one.") }})
+	mark := markOn(t, k.serve(f, request("GET", "/files", "", "Cookie", c.Name+"="+c.Value)).Body.String())
+	for name, tt := range map[string]struct {
+		cookie, name string
+		status       int
+		says         string
+	}{
+		"of somebody who is signed in":  {c.Name + "=" + c.Value, `C:\notes <b>.txt`, 400, "Choose <bdi>notes &lt;b&gt;.txt</bdi> again."},
+		"of somebody who is signed out": {"", "notes.txt", 401, "Choose <bdi>notes.txt</bdi> again."},
+		"as far as it can be shown":     {"", strings.Repeat("ü", 300), 401, "<bdi>" + strings.Repeat("ü", maxNameSize/2) + "</bdi>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := k.serve(f, request("POST", "/files", field("form", mark)+file(tt.name, "x")+end, "Cookie", tt.cookie, "Content-Type", multi))
+			want(t, w, tt.status, tt.says)
+		})
+	}
+	want(t, k.serve(f, request("POST", "/files", field("form", mark)+file("", "")+end, "Content-Type", multi)), 401)
+}
+
 func TestFaults(t *testing.T) {
 	k := newKit(t)
 	_, c := k.grant(ada, someScope)
