@@ -93,16 +93,3 @@ func TestFunctionIsNamedInItsFolderAlone(t *testing.T) {
 		}
 	}
 }
-
-// TestJobsKnowTimeZones finds jobs that could not read the zone that the scheduler names: the platform's image has none.
-func TestJobsKnowTimeZones(t *testing.T) {
-	for _, f := range httpfunc.Functions() {
-		if f.Schedule == "" {
-			continue
-		}
-		out, err := exec.Command("go", "list", "-deps", module+"functions/"+f.Name).Output()
-		if err != nil || !slices.Contains(strings.Fields(string(out)), "time/tzdata") {
-			t.Errorf("%s does not import time/tzdata (%v)", f.Name, err)
-		}
-	}
-}
