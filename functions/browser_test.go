@@ -44,10 +44,11 @@ type answer struct {
 
 func (a *answer) location() string { return a.header.Get("Location") }
 
-// shown returns what a page shows, without its head.
+// shown returns what a page shows, without its head and script.
 func (a *answer) shown() string {
 	_, main, page := strings.Cut(a.body, "<main>")
 	if page {
+		main, _, _ = strings.Cut(main, "</main>")
 		return main
 	}
 	return a.body

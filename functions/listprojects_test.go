@@ -30,7 +30,7 @@ func TestListProjects(t *testing.T) {
 	expect(t, b.getJSON("/listprojects"), http.StatusUnauthorized, `"error":"consent_required"`, `"missing_scopes":["`+cloudReadOnly+`"]`)
 
 	page = b.visit("/listprojects", ada)
-	expect(t, page, http.StatusOK, "Analytical Engine", "analytical-engine", "ACTIVE")
+	expect(t, page, http.StatusOK, "Analytical Engine", "analytical-engine", "active")
 
 	many := make([]fakegoogle.Project, 250)
 	for i := range many {

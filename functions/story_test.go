@@ -16,7 +16,7 @@ func TestNewcomer(t *testing.T) {
 	w := newWorld(t, tokenstore.NewMemory(), nil)
 	b := w.browser()
 
-	expect(t, b.visit("/listlabels", ada), http.StatusOK, "label(s) found:", "INBOX", ada)
+	expect(t, b.visit("/listlabels", ada), http.StatusOK, "label(s) found:", "Inbox", ada)
 
 	form := b.get("/createfile")
 	if form.status != http.StatusFound {

@@ -17,7 +17,7 @@ func (s *site) greet(out io.Writer) {
 		fmt.Fprintf(out, "  App     %s  plays a front end of your own\n", s.frontEnd)
 	}
 	if s.target != "" {
-		fmt.Fprintf(out, "  Serves  %s alone, under every path (FUNCTION_TARGET)\n", s.target)
+		fmt.Fprintf(out, "  Serves  %s alone, at / and under its name (FUNCTION_TARGET)\n", s.target)
 	}
 	fmt.Fprint(out, "\nCtrl-C ends it.\n\n")
 }

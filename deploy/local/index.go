@@ -15,7 +15,7 @@ var indexHTML string
 var indexPage = httpfunc.NewPage("Google API functions on behalf of a user", indexHTML)
 
 // handler serves the functions under their names, the index at / and what helps a developer; or one
-// function under every path.
+// function alone, which judges paths by itself.
 func (s *site) handler() http.Handler {
 	if s.target != "" {
 		return ownHosts(s.config, s.app.Handler(s.target))

@@ -2,16 +2,48 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
-var update = flag.Bool("update", false, "with -run Pictures: make the README's pictures anew")
+var (
+	update   = flag.Bool("update", false, "with -run Pictures: make the README's pictures anew")
+	pictures = flag.String("pictures", "", "make a picture of every page that is tested, light and dark and as a phone shows it, in this folder")
+
+	pictured int
+)
+
+// picture makes a picture of the page as it is, where the flag asks for it. Its name begins with a number, in the
+// order of the tests.
+func (b *tab) picture(as string) {
+	if *pictures == "" {
+		return
+	}
+	b.t.Helper()
+	var (
+		shot  []byte
+		title string
+	)
+	b.do(chromedp.Title(&title), chromedp.FullScreenshot(&shot, 100))
+	pictured++
+	title = strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) {
+			return unicode.ToLower(c)
+		}
+		return '-'
+	}, title)
+	if err := os.WriteFile(filepath.Join(*pictures, fmt.Sprintf("%03d-%s-%s.png", pictured, title, as)), shot, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
 
 const (
 	pictureWidth = 800      // px

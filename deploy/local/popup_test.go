@@ -21,7 +21,7 @@ func TestPopup(t *testing.T) {
 
 	b.open("/createevent")
 	b.isAt("/createevent") // nothing is left to ask
-	b.sees("Make an appointment", "Signed in as "+ada)
+	b.sees("Create an appointment", "Signed in as "+ada)
 }
 
 func TestPopupDenied(t *testing.T) {

@@ -45,19 +45,19 @@ func TestRestartWithData(t *testing.T) {
 	}
 }
 
-// One function alone, as the platform serves it: under every path, on the environment's configuration.
+// One function alone, as the platform serves it: at / and under its name, on the environment's configuration.
 func TestFunctionTarget(t *testing.T) {
 	const public = "https://functions.example"
 	alone := start(t, []string{"FUNCTION_TARGET=listlabels", "BASE_URL=" + public, "TOKEN_STORE=memory", "TOKEN_KEYSET=" + keyset(t),
 		"OAUTH_CLIENT_JSON=" + fakegoogle.Client{ID: "test-client", Secret: "canary-client-secret"}.JSON()})
 	own := openedAt(alone)
-	for _, path := range []string{"/", "/listlabels", "/listlabels/", "/anything", "/account"} {
+	for _, path := range []string{"/", "/listlabels", "/listlabels/"} {
 		_, header, _ := alone.send(client(), "GET", own+path, "", "Accept", "text/html")
 		if to := header.Get("Location"); !strings.HasPrefix(to, "https://accounts.google.com/o/oauth2/v2/auth?") || parameter(t, to, "redirect_uri") != public+"/oauth2callback" {
 			t.Errorf("%s leads to %q", path, to)
 		}
 	}
-	for _, path := range []string{"/favicon.ico", "/robots.txt"} {
+	for _, path := range []string{"/favicon.ico", "/robots.txt", "/anything", "/account"} {
 		alone.expect(http.StatusNotFound)(alone.send(client(), "GET", own+path, "", "Accept", "text/html"))
 	}
 	if !strings.Contains(alone.out.String(), "listlabels alone") {

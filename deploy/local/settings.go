@@ -22,8 +22,8 @@ const environmentUsage = `
 From the environment:
   BASE_URL                 the address that the browser sees, where that is another one: in Cloud
                            Shell, in Codespaces, behind ssh -L
-  FUNCTION_TARGET          serves this one function under every path, as the platform does, on the
-                           environment's configuration alone
+  FUNCTION_TARGET          serves this one function alone, as the platform does: at / and under its name,
+                           on the environment's configuration alone
   FIRESTORE_EMULATOR_HOST  keeps the grants in a Firestore emulator; needs TOKEN_KEYSET
   GOOGLE_BASE_URL          another stand-in for Google; needs OAUTH_CLIENT_JSON
   AUTH_ISSUER              whose ID tokens the front end's page sends, in place of the stand-in's:

@@ -20,7 +20,7 @@ var (
 	//go:embed created.html
 	createdHTML string
 
-	formPage    = httpfunc.NewPage("Make an appointment", formHTML)
+	formPage    = httpfunc.NewPage("", formHTML)
 	createdPage = httpfunc.NewPage("Your appointment is in your calendar", createdHTML)
 )
 

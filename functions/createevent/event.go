@@ -20,36 +20,36 @@ const (
 	maxAddress = 320  // bytes of an email address [RFC 5321 §4.5.3.1]
 )
 
-// readEvent reads the event that the form describes. Its errors say how to mend it.
+// readEvent reads the event that the form describes. Its errors say how to mend it, all at once.
 func readEvent(f *httpfunc.Form) (*calendar.Event, error) {
+	var faults httpfunc.Faults
 	e := &calendar.Event{Id: f.Get("id"), Summary: httpfunc.Trim(f.Get("title")), Location: httpfunc.Trim(f.Get("location"))}
 	if e.Id == "" {
 		e.Id = newID()
 	}
-	switch {
-	case !validID(e.Id):
+	if !validID(e.Id) {
 		return nil, httpfunc.Invalid("The id has to be 5 to 1,024 of the characters a to v and 0 to 9. Leave it out for a new one.")
-	case e.Summary == "":
-		return nil, httpfunc.Invalid("Give the appointment a title.")
-	case utf8.RuneCountInString(e.Summary) > maxText:
-		return nil, httpfunc.Invalid("The title is too long: it can have 1,024 characters.")
-	case utf8.RuneCountInString(e.Location) > maxText:
-		return nil, httpfunc.Invalid("The location is too long: it can have 1,024 characters.")
 	}
-	if err := readTimes(f, e); err != nil {
-		return nil, err
+	switch {
+	case e.Summary == "":
+		faults.Add("title", "Give the appointment a title.")
+	case utf8.RuneCountInString(e.Summary) > maxText:
+		faults.Add("title", "The title is too long: it can have 1,024 characters.")
+	}
+	readTimes(f, e, &faults)
+	if utf8.RuneCountInString(e.Location) > maxText {
+		faults.Add("location", "The location is too long: it can have 1,024 characters.")
 	}
 	meet, err := readBox(f, "meet")
-	if err != nil {
-		return nil, err
-	}
+	faults.AddError("meet", err)
 	if meet {
 		// Google ignores a request for a room whose id it knows [Calendar API: createRequest.requestId].
 		e.ConferenceData = &calendar.ConferenceData{CreateRequest: &calendar.CreateConferenceRequest{RequestId: e.Id,
 			ConferenceSolutionKey: &calendar.ConferenceSolutionKey{Type: "hangoutsMeet"}}}
 	}
 	e.Attendees, err = readGuests(f.Values["guests"])
-	return e, err
+	faults.AddError("guests", err)
+	return e, faults.Err()
 }
 
 // validID reports whether Google takes id for an event [Calendar API: events, id].
@@ -69,38 +69,36 @@ func readBox(f *httpfunc.Form, name string) (bool, error) {
 }
 
 // readTimes reads start and end of the event: times, or days where it lasts all day.
-func readTimes(f *httpfunc.Form, e *calendar.Event) error {
+func readTimes(f *httpfunc.Form, e *calendar.Event, faults *httpfunc.Faults) {
 	loc, zone := time.UTC, httpfunc.Trim(f.Get("time_zone"))
 	if zone != "" {
 		var err error
 		if loc, err = httpfunc.Zone(zone); err != nil {
-			return err
+			faults.AddError("time_zone", err)
+			loc = time.UTC
 		}
 	}
 	allDay, err := readBox(f, "all_day")
-	if err != nil {
-		return err
-	}
+	faults.AddError("all_day", err)
 	read := readTime
 	if allDay {
 		read = readDay
 	}
 	var start, end time.Time
-	if e.Start, start, err = read("start", f.Get("start"), zone, loc); err != nil {
-		return err
-	}
-	if e.End, end, err = read("end", f.Get("end"), zone, loc); err != nil {
-		return err
-	}
+	var startErr, endErr error
+	e.Start, start, startErr = read("start", f.Get("start"), zone, loc)
+	e.End, end, endErr = read("end", f.Get("end"), zone, loc)
+	faults.AddError("start", startErr)
+	faults.AddError("end", endErr)
 	switch {
+	case startErr != nil || endErr != nil:
 	case allDay && end.Before(start):
-		return httpfunc.Invalid("The last day cannot be before the first.")
+		faults.Add("end", "The last day cannot be before the first.")
 	case allDay:
 		e.End.Date = end.AddDate(0, 0, 1).Format(time.DateOnly) // Google's end is the day after the last
 	case !end.After(start):
-		return httpfunc.Invalid("The end has to be after the start.")
+		faults.Add("end", "The end has to be after the start.")
 	}
-	return nil
 }
 
 // localTime is what an <input type="datetime-local"> sends, to which seconds and their fraction may be

@@ -20,7 +20,7 @@ var (
 	//go:embed created.html
 	createdHTML string
 
-	formPage    = httpfunc.NewPage("Create a file in your Drive", formHTML)
+	formPage    = httpfunc.NewPage("", formHTML)
 	createdPage = httpfunc.NewPage("Your file is in your Drive", createdHTML)
 )
 

@@ -44,13 +44,20 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	u.mimeType = cmp.Or(u.mimeType, "text/plain")
 	mediaType, params, err := mime.ParseMediaType(u.mimeType)
 	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header: no line of the client's own
+	var faults httpfunc.Faults
 	switch {
-	case f.File != nil && strings.TrimSpace(f.Get("content")) != "":
-		return nil, httpfunc.Invalid("There is a text beside the file, and only one of the two can be put into your Drive at once. Take the text away, or send it without the file.")
 	case u.name == "":
-		return nil, httpfunc.Invalid("Give the file a name.")
+		faults.Add("name", "Give the file a name.")
 	case len(u.name) > maxName:
-		return nil, httpfunc.Invalid("The name is too long: it can have 1,024 bytes.")
+		faults.Add("name", "The name is too long: it can have 1,024 bytes.")
+	}
+	switch chosen := f.Get("chosen"); { // before the form came again, which no file survives
+	case f.File == nil && chosen != "" && f.Get("content") == "":
+		faults.Add("file", "Choose "+httpfunc.Isolate(chosen)+" again, or write a text instead.")
+	case f.File != nil && strings.TrimSpace(f.Get("content")) != "":
+		faults.Add("content", "There is a text and a file, and only one of them can be created. Empty the text, or choose no file.")
+	}
+	switch {
 	case u.id != "" && !idPattern.MatchString(u.id):
 		return nil, httpfunc.Invalid("The id is not one that this function gave out. Open the form again for a new one.")
 	case strings.HasPrefix(mediaType, "application/vnd.google-apps.") && mediaType != "application/vnd.google-apps.folder":
@@ -58,7 +65,7 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	case err != nil, u.mimeType == "", len(u.mimeType) > maxMIMEType:
 		return nil, httpfunc.Invalid("The MIME type is malformed.")
 	}
-	return u, nil
+	return u, faults.Err()
 }
 
 // send creates the file. An error in reading the content is returned as it is.

@@ -2,6 +2,7 @@
 package listlabels
 
 import (
+	"cmp"
 	_ "embed"
 
 	"google.golang.org/api/gmail/v1"
@@ -13,7 +14,7 @@ import (
 //go:embed listlabels.html
 var html string
 
-var page = httpfunc.NewPage("Your Gmail labels", html)
+var page = httpfunc.NewPage("", html)
 
 func init() {
 	httpfunc.ForUser(httpfunc.Function{
@@ -29,6 +30,22 @@ func init() {
 
 type labels struct {
 	Names []string `json:"labels"`
+}
+
+// system is how Gmail's own pages call the labels that every account has [Gmail API: manage labels].
+var system = map[string]string{
+	"INBOX": "Inbox", "STARRED": "Starred", "IMPORTANT": "Important", "SENT": "Sent", "DRAFT": "Drafts", "UNREAD": "Unread", "CHAT": "Chat",
+	"SPAM": "Spam", "TRASH": "Trash", "CATEGORY_PERSONAL": "Primary", "CATEGORY_SOCIAL": "Social", "CATEGORY_PROMOTIONS": "Promotions",
+	"CATEGORY_UPDATES": "Updates", "CATEGORY_FORUMS": "Forums",
+}
+
+// Words returns the names for people.
+func (l labels) Words() []string {
+	words := make([]string, len(l.Names))
+	for i, name := range l.Names {
+		words[i] = cmp.Or(system[name], name)
+	}
+	return words
 }
 
 func listLabels(c *httpfunc.Call) (*httpfunc.View, error) {

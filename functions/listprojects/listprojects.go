@@ -4,6 +4,7 @@ package listprojects
 import (
 	"cmp"
 	_ "embed"
+	"strings"
 
 	"google.golang.org/api/cloudresourcemanager/v3"
 	"google.golang.org/api/option"
@@ -14,7 +15,7 @@ import (
 //go:embed listprojects.html
 var html string
 
-var page = httpfunc.NewPage("Your Google Cloud projects", html)
+var page = httpfunc.NewPage("", html)
 
 func init() {
 	httpfunc.ForUser(httpfunc.Function{
@@ -36,6 +37,14 @@ type project struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`  // the id, where it has none
 	State string `json:"state"` // ACTIVE or DELETE_REQUESTED
+}
+
+// StateInWords returns the state for people.
+func (p project) StateInWords() string {
+	if p.State == "DELETE_REQUESTED" {
+		return "about to be deleted"
+	}
+	return strings.ToLower(p.State)
 }
 
 func listProjects(c *httpfunc.Call) (*httpfunc.View, error) {

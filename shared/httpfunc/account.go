@@ -12,10 +12,15 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-//go:embed account.html
-var accountHTML string
+var (
+	//go:embed account.html
+	accountHTML string
+	//go:embed disconnect.html
+	disconnectHTML string
 
-var accountView = NewPage("Your account", accountHTML)
+	accountView    = NewPage("", accountHTML)
+	disconnectView = NewPage("Disconnect this account?", disconnectHTML)
+)
 
 // account is what is kept of a user, for the user to see.
 type account struct {
@@ -26,33 +31,62 @@ type account struct {
 	Reason   string        `json:"reason,omitempty"` // in words, where consent is needed
 	Jobs     []string      `json:"jobs"`             // background jobs that are on
 	Sessions []sessionInfo `json:"sessions"`         // newest first
+
+	grant *tokenstore.Grant
 }
 
 // sessionInfo is one browser's sign-in.
 type sessionInfo struct {
+	Session string    `json:"session"` // names it where it is to be ended
 	Start   time.Time `json:"start"`
 	Current bool      `json:"current"` // it is the browser that asks
 	Browser string    `json:"browser,omitempty"`
 	Age     string    `json:"-"`
 }
 
-// Permissions says in words what the scopes allow, and what for.
-func (a account) Permissions() []string {
-	words := make([]string, 0, len(a.Scopes))
-	for _, scope := range a.Scopes {
-		words = append(words, inWords(scope, true))
-	}
-	return words
-}
-
-// TitleOf returns what a job is called.
-func (a account) TitleOf(job string) string {
-	for _, f := range Functions() {
-		if f.Name == job {
-			return f.Title
+// Permissions says in words what is permitted, also what is kept apart.
+func (a account) Permissions() []permission {
+	var all []permission
+	for _, scope := range slices.Concat(a.Scopes, a.grant.Apart.Scopes) {
+		p := permissionOf(scope)
+		if !slices.ContainsFunc(all, func(q permission) bool { return q.Words == p.Words }) {
+			all = append(all, p)
 		}
 	}
-	return job
+	return all
+}
+
+// A job is background work, and how it stands with a user.
+type job struct {
+	Name, Title string
+	On          bool
+	Skipped     string // in words, why it does nothing for the user though it is on
+}
+
+// Work returns what runs in the background for the user, or could.
+func (a account) Work() []job {
+	var all []job
+	known := Functions()
+	for _, f := range known {
+		if f.Does == "" {
+			continue
+		}
+		j := job{Name: f.Name, Title: f.Title, On: a.grant.HasJob(f.Name)}
+		switch {
+		case !j.On:
+		case a.Reason != "":
+			j.Skipped = "your permission has to be given again."
+		case len(f.Scopes.Missing(a.grant.Scopes)) > 0:
+			j.Skipped = "this needs a permission that you have not given. Open it to give it."
+		}
+		all = append(all, j)
+	}
+	for _, name := range a.grant.Jobs {
+		if !slices.ContainsFunc(known, func(f Function) bool { return f.Name == name }) {
+			all = append(all, job{Name: name, Title: name, On: true, Skipped: "this service does not do it any more."})
+		}
+	}
+	return all
 }
 
 func (x *exchange) serveAccount() error {
@@ -60,6 +94,8 @@ func (x *exchange) serveAccount() error {
 	switch {
 	case x.grant == nil && ended && x.r.Method != http.MethodPost:
 		return x.show(done.view())
+	case x.grant == nil && x.r.Method == http.MethodPost && !x.json:
+		return errSignedOut
 	case x.grant == nil:
 		return &oauthflow.ConsentError{Missing: []string{}}
 	case x.r.Method == http.MethodPost:
@@ -68,18 +104,25 @@ func (x *exchange) serveAccount() error {
 	return x.showSignedIn(x.accountPage())
 }
 
+// errSignedOut answers what somebody wants to end whose session is over.
+var errSignedOut = &Error{Status: http.StatusUnauthorized, Code: "signed_out", Message: "This browser is not signed in any more, so nothing was done."}
+
+// accountPage returns the page of who is signed in, or the one that asks before it disconnects them.
 func (x *exchange) accountPage() *View {
 	if x.grant == nil {
 		return nil
 	}
 	g := x.grant
 	a := account{Email: g.Email, Created: g.Created, Scopes: append([]string{}, g.Scopes...), Status: string(g.Status), Jobs: append([]string{}, g.Jobs...),
-		Reason: consentReasonOf(g)}
+		Reason: consentReasonOf(g), grant: g}
 	if !g.Usable() {
 		a.Status = string(tokenstore.NeedsConsent)
 	}
 	for _, s := range slices.Backward(g.Sessions) {
-		a.Sessions = append(a.Sessions, sessionInfo{s.Start, s.Hash == seal.HashID(x.session.ID), s.Browser, ageOf(x.now().Sub(s.Start))})
+		a.Sessions = append(a.Sessions, sessionInfo{s.Hash, s.Start, s.Hash == seal.HashID(x.session.ID), s.Browser, ageOf(x.now().Sub(s.Start))})
+	}
+	if !x.json && (x.form.Get("confirm") == "disconnect" || x.form.Get("action") == "disconnect" && x.r.Method == http.MethodPost) {
+		return disconnectView.View(a)
 	}
 	return accountView.View(a)
 }
@@ -123,6 +166,8 @@ const (
 var endings = map[string]ending{
 	"sign_out": {"sign_out", signedOut, "sign_out",
 		"This browser is signed out, and so is every copy of its cookie. You may still be signed in at Google.", false},
+	"end_session": {"sign_out", signedOut, "sign_out", // it is this one
+		"This browser is signed out, and so is every copy of its cookie. You may still be signed in at Google.", false},
 	"sign_out_everywhere": {"sign_out_everywhere", signedOut, "sign_out_everywhere",
 		"Every browser is signed out. What you permitted stays, for the background jobs that you turned on.", false},
 	"disconnect": {"disconnect", disconnected, "disconnect",
@@ -139,16 +184,19 @@ var endingPage = NewPage(signedOut, `<p>{{.Value.Text}}</p>
 <p class="actions"><a class="button" href="{{.URL "oauth2init"}}">Sign in</a></p>
 `)
 
-// endAccount does what was posted: it ends this session, all sessions, or the grant.
+// endAccount does what was posted: it ends this session, another one, all sessions, or the grant.
 func (x *exchange) endAccount() error {
 	if err := x.checkMark(); err != nil {
 		return err
 	}
 	ctx, action := x.r.Context(), x.form.Get("action")
+	if action == "end_session" && x.form.Get("session") != seal.HashID(x.session.ID) {
+		return x.endOneSession()
+	}
 	end := endings[action]
 	var err error
 	switch action {
-	case "sign_out":
+	case "sign_out", "end_session":
 		err = x.flow.EndSession(ctx, x.grant.Owner, x.session.ID)
 	case "sign_out_everywhere":
 		err = x.flow.EndSessions(ctx, x.grant.Owner)
@@ -161,7 +209,7 @@ func (x *exchange) endAccount() error {
 			end = endings["held"]
 		}
 	default:
-		err = Invalid("The action is none of sign_out, sign_out_everywhere and disconnect.")
+		err = Invalid("The action is none of sign_out, sign_out_everywhere, end_session and disconnect.")
 	}
 	if err != nil {
 		return err
@@ -174,4 +222,20 @@ func (x *exchange) endAccount() error {
 		}
 	}
 	return x.show(end.view())
+}
+
+// endOneSession ends another browser's session, and shows those that are left.
+func (x *exchange) endOneSession() error {
+	owner := x.grant.Owner
+	if err := x.flow.EndOneSession(x.r.Context(), owner, x.form.Get("session")); err != nil {
+		return err
+	}
+	x.grant = nil
+	if err := x.load(owner); err != nil {
+		return err
+	}
+	if x.grant == nil { // disconnected meanwhile
+		return &oauthflow.ConsentError{Missing: []string{}}
+	}
+	return x.showSignedIn(x.accountPage())
 }

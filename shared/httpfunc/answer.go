@@ -113,6 +113,9 @@ func (x *exchange) showSignedIn(v *View) error {
 func (x *exchange) replyPage(status int, v *View, d *pageData) {
 	var b bytes.Buffer
 	d.x = x
+	if x.f.File {
+		v.Allow("connect-src 'self'") // the script that shows how far an upload is
+	}
 	if err := x.render(&b, v, d); err != nil {
 		x.log.Error("page does not render", "error", err)
 		x.reply(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("This page cannot be shown. The log says why.\n"))
@@ -155,7 +158,7 @@ func (x *exchange) fail(err error) {
 func (x *exchange) here() string {
 	path, query := "/"+x.f.Name, x.r.URL.RawQuery
 	if x.askedAgain {
-		query = strings.TrimPrefix(query+"&"+askedAgainParam+"=again", "&")
+		query = strings.TrimPrefix(query+"&"+consentParam+"=again", "&")
 	}
 	if query != "" {
 		path += "?" + query
@@ -181,12 +184,15 @@ func (x *exchange) replyProblem(p problem) {
 		if p.reason != "" {
 			p.text = "" // which is the same
 		}
-		x.replyJSON(p.status, problemJSON{p.code, messageText(p.text), p.missing, p.consentURL, p.reason, p.prompt, id})
+		x.replyJSON(p.status, problemJSON{p.code, messageText(p.text), p.faults.byField(), p.missing, p.consentURL, p.reason, p.prompt, id})
 		return
 	}
 	if x.r.Method == http.MethodPost && x.f.again != nil && x.form != nil {
 		if again := x.f.again(x); again != nil {
-			x.replyPage(p.status, again, &pageData{Alert: &alert{Text: p.text, ConsentURL: p.consentURL, Request: id}, mark: p.mark})
+			if p.consentURL != "" {
+				p.consentURL += "?" + consentParam + "=given"
+			}
+			x.replyPage(p.status, again, &pageData{Alert: &alert{p.text, p.faults, p.consentURL, id}, Chosen: x.form.chosen, faults: p.faults, mark: p.mark})
 			return
 		}
 		if x.f.Form != nil {
@@ -208,13 +214,14 @@ func (x *exchange) replyProblem(p problem) {
 
 // problemJSON is a problem as a program gets to know it.
 type problemJSON struct {
-	Error      string    `json:"error"`
-	Message    string    `json:"message,omitempty"`
-	Missing    *[]string `json:"missing_scopes,omitempty"`
-	ConsentURL string    `json:"consent_url,omitempty"`
-	Reason     string    `json:"reason,omitempty"`
-	Prompt     string    `json:"prompt,omitempty"`
-	Request    string    `json:"request_id,omitempty"`
+	Error      string            `json:"error"`
+	Message    string            `json:"message,omitempty"`
+	Fields     map[string]string `json:"fields,omitempty"`
+	Missing    *[]string         `json:"missing_scopes,omitempty"`
+	ConsentURL string            `json:"consent_url,omitempty"`
+	Reason     string            `json:"reason,omitempty"`
+	Prompt     string            `json:"prompt,omitempty"`
+	Request    string            `json:"request_id,omitempty"`
 }
 
 // tryAgain returns where a person whose request failed can go on.

@@ -27,6 +27,7 @@ type Error struct {
 	Status  int    // HTTP
 	Code    string // the "error" field for programs
 	Message string // for the person: what is wrong and what to do; what is somebody's in it by Isolate
+	Faults  Faults // what of Message is about which field, where it is about fields
 	Cause   error
 }
 
@@ -40,7 +41,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Cause }
 
 // Invalid returns the Error for input that the person can mend. On a form it comes back above the
-// form, with the fields kept.
+// form, with the fields kept. What is wrong with a field belongs in Faults.
 func Invalid(message string) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: message}
 }
@@ -69,6 +70,7 @@ type problem struct {
 	code       string
 	title      string
 	text       string
+	faults     Faults // what of text is about which field
 	retryAfter time.Duration
 	next       *link // what to do now
 
@@ -149,8 +151,11 @@ func (x *exchange) problemOf(err error) problem {
 		network *url.Error
 	)
 	switch {
+	case errors.Is(err, errSignedOut):
+		return problem{status: errSignedOut.Status, code: errSignedOut.Code, title: signedOut, text: errSignedOut.Message,
+			next: &link{x.URL(signInName) + "?identity=only&return_to=/" + accountName, "Sign in"}}
 	case errors.As(err, &own):
-		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message}
+		return problem{status: own.Status, code: own.Code, title: titleOf(own.Status), text: own.Message, faults: own.Faults}
 	case errors.As(err, &denied):
 		return x.denied(denied)
 	case errors.Is(err, errInApp):
@@ -260,7 +265,7 @@ func apiProblem(r *userclient.Refusal) problem {
 
 // deniedTexts says what Google's refusals mean [Google: authorization errors].
 var deniedTexts = map[string]string{
-	"access_denied":         "You chose not to give permission, or this app is being tested and your account is not among its testers.",
+	"access_denied":         "You chose not to give permission. If Google said instead that access is blocked while this app is being tested, whoever runs it has to add your account to its testers.",
 	"admin_policy_enforced": "The administrator of your Google Workspace does not allow this app the permission that it asked for. Only they can change that.",
 	"org_internal":          "This app is for the accounts of one organization, and yours is not among them. Choose another account.",
 	"disallowed_useragent":  "Google does not allow sign-in inside this app's built-in browser. Open this page in your ordinary browser.",

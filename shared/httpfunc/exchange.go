@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -116,10 +117,18 @@ func (x *exchange) gate() error {
 		return &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 			Message: "This address takes " + strings.Join(x.f.methods, ", ") + " only."}
 	}
-	if path := x.r.URL.Path; path == "/favicon.ico" || path == "/robots.txt" {
-		return errNotFound
+	if !x.isOwnPath(x.r.URL.Path) {
+		return errNotFound // of all paths that the platform hands a function; it costs nothing
 	}
 	return nil
+}
+
+// isOwnPath reports whether a path is the function's own: its name, or nothing where the platform has cut that
+// off; behind BASE_URL's path or without it.
+func (x *exchange) isOwnPath(path string) bool {
+	base, _ := url.Parse(x.config.BaseURL)
+	path = strings.TrimSuffix(strings.TrimPrefix(path, base.Path), "/")
+	return path == "" || path == "/"+x.f.Name
 }
 
 // visit finds out who is asking: whoever a bearer token names, or else the session's user. A session

@@ -30,7 +30,10 @@ func TestGate(t *testing.T) {
 		"another site's link":                {both, "GET", "/probe", []string{"Sec-Fetch-Site", "cross-site"}, 200, ""},
 		"a form of ours":                     {both, "POST", "/probe", []string{"Sec-Fetch-Site", "same-origin"}, 200, ""},
 		"a form of ours from an old browser": {both, "POST", "/probe", []string{"Origin", baseURL}, 200, ""},
-		"the function under any other path":  {both, "GET", "/x/y", nil, 200, ""},
+		"another path":                       {both, "GET", "/x/y", nil, 404, ""},
+		"a path below its own":               {both, "GET", "/probe/x", nil, 404, ""},
+		"no path, the name cut off":          {both, "GET", "/", nil, 200, ""},
+		"a slash behind its name":            {both, "GET", "/probe/", nil, 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran = 0

@@ -25,7 +25,8 @@ type Form struct {
 	Fields
 	File *File // the file part of a multipart form, or nil
 
-	mark string // whom the form was shown to
+	mark   string // whom the form was shown to
+	chosen string // what the client calls the file, also where its part was not read, or ""
 }
 
 // Fields are a form's names and texts.
@@ -287,6 +288,9 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 		}
 		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 		name, isFile := params["filename"]
+		if name != "" {
+			p.x.form.chosen = shortName(name)
+		}
 		switch {
 		case !isFile:
 			value, err := io.ReadAll(io.LimitReader(part, p.left+1))
@@ -389,6 +393,12 @@ var unescapeName = strings.NewReplacer("%22", `"`, "%0D%0A", " ", "%0D", " ", "%
 func fileName(name string) string {
 	name = unescapeName.Replace(name)
 	return name[strings.LastIndexAny(name, `/\`)+1:]
+}
+
+// shortName returns the beginning of a file's name, to be shown.
+func shortName(name string) string {
+	name = fileName(name)
+	return strings.ToValidUTF8(name[:min(len(name), maxNameSize)], "")
 }
 
 // pairs yields the names and values of a query as browsers write it: what cannot be an escape is text,

@@ -38,6 +38,9 @@ func (x *exchange) serveJob() error {
 	if err := x.authorized(x.f.Scopes); err != nil {
 		return err
 	}
+	if x.isBack() {
+		return x.showSignedIn(backPage.View(nil))
+	}
 	return x.showSignedIn(x.switchPage())
 }
 

@@ -140,9 +140,10 @@ func want(t testing.TB, w *httptest.ResponseRecorder, status int, texts ...strin
 	}
 }
 
-// shown returns what an answer shows, without a page's head.
+// shown returns what an answer shows, without a page's head and script.
 func shown(w *httptest.ResponseRecorder) string {
 	if _, main, page := strings.Cut(w.Body.String(), "<main>"); page {
+		main, _, _ = strings.Cut(main, "</main>")
 		return main
 	}
 	return w.Body.String()

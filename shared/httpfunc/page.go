@@ -2,13 +2,16 @@ package httpfunc
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"html/template"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -17,16 +20,16 @@ var (
 	//go:embed layout.html
 	layoutHTML string
 	//go:embed style.css
-	styleCSS string
+	styleFile string
+	//go:embed script.js
+	scriptFile string
 	//go:embed error.html
 	errorHTML string
 
+	style, script = asHashed(styleFile), asHashed(scriptFile)
+
 	layout = sync.OnceValues(func() (*template.Template, error) {
 		t, err := template.New("layout").Parse(layoutHTML)
-		if err == nil {
-			// The style is part of it, so that no page has to fill it in.
-			_, err = t.New("style").Parse(styleCSS)
-		}
 		if err == nil {
 			_, err = t.New("zones").Parse(zonesHTML)
 		}
@@ -35,13 +38,19 @@ var (
 	errorPage = NewPage("", errorHTML)
 )
 
+// asHashed returns a file as browsers hash it where it stands in a page: they read \r\n, which a checkout may
+// have made of the line ends, as \n [HTML §13.2.3.5].
+func asHashed(file string) string { return strings.ReplaceAll(file, "\r\n", "\n") }
+
 // ValuePage shows any value as JSON, for a function that has no page of its own.
 var ValuePage = NewPage("Result", `<pre>{{.JSON}}</pre>`)
 
-// contentSecurityPolicy lets a page do nothing but show itself, in our style, and send its own forms.
+// contentSecurityPolicy lets a page do nothing but show itself, in our style, run our script, and send its own
+// forms.
 var contentSecurityPolicy = strings.Join([]string{
 	"default-src 'none'",
-	"style-src 'sha256-" + sha256Base64(styleCSS) + "'",
+	"style-src 'sha256-" + sha256Base64(style) + "'",
+	"script-src 'sha256-" + sha256Base64(script) + "'",
 	"img-src data:",
 	"form-action 'self'",
 	"base-uri 'none'",
@@ -59,10 +68,11 @@ type Page struct {
 	template func() (*template.Template, error)
 }
 
-// NewPage returns a page with this template for its body. The template finds the value that it shows as
-// .Value, makes the URL of a function with .URL "name", and writes .Form in place of a <form> tag that
-// posts to its function. It is parsed at its first view: a start waits for no page that may never be
-// asked for.
+// NewPage returns a page with this template for its body, and with the function's Title where it has none of
+// its own. The template finds the value that it shows as .Value, makes the URL of a function with .URL "name",
+// and writes .Form in place of a <form> tag that posts to its function. Each field of the form has the
+// attributes that .Field "name" returns, and .Fault "name" beside it. It is parsed at its first view: a start
+// waits for no page that may never be asked for.
 func NewPage(title, body string) *Page {
 	return &Page{title, sync.OnceValues(func() (*template.Template, error) {
 		if strings.Contains(strings.ToLower(body), `<form method="post"`) {
@@ -102,10 +112,20 @@ func (v *View) Titled(title string) *View {
 	return v
 }
 
-// Allow adds directives to the Content-Security-Policy that the view is served with, such as
-// "connect-src 'self'". Those that every page has stay as they are.
+// Allow adds to the Content-Security-Policy that the view is served with: directives such as
+// "connect-src 'self'". What every page has stays; browsers heed one directive of a name, so that the sources of
+// a second are added to it.
 func (v *View) Allow(directives ...string) *View {
-	v.policy = strings.Join(append([]string{v.policy}, directives...), "; ")
+	policy := strings.Split(v.policy, "; ")
+	for _, directive := range directives {
+		name, sources, _ := strings.Cut(directive, " ")
+		if i := slices.IndexFunc(policy, func(d string) bool { return strings.HasPrefix(d, name+" ") }); i >= 0 {
+			policy[i] += " " + sources
+		} else {
+			policy = append(policy, directive)
+		}
+	}
+	v.policy = strings.Join(policy, "; ")
 	return v
 }
 
@@ -122,7 +142,12 @@ type pageData struct {
 	Value any
 	Alert *alert
 
+	// Chosen is the name of a file that was sent with the form that comes again, or "". No browser lets a page
+	// choose it again.
+	Chosen string
+
 	x       *exchange
+	faults  Faults
 	refresh string // where the browser is to go on by itself, or ""
 	mark    *mark  // of the page's form, where it is not that of who is signed in
 }
@@ -130,6 +155,7 @@ type pageData struct {
 // An alert says above a form why it comes again.
 type alert struct {
 	Text       string
+	Faults     Faults // what the text is about, where it is about fields
 	ConsentURL string // where permission is given, or ""
 	Request    string // the number that the log has, or ""
 }
@@ -151,6 +177,22 @@ func (d *pageData) Email() string {
 // Switched reports whether another account was just left for this one.
 func (d *pageData) Switched() bool {
 	return d.x.grant != nil && d.x.session.JustSwitched(d.x.now())
+}
+
+// Style returns our style, and Script our script: exactly what the policy has the hash of.
+func (d *pageData) Style() template.HTML  { return template.HTML("<style>" + style + "</style>") }
+func (d *pageData) Script() template.HTML { return template.HTML("<script>" + script + "</script>") }
+
+// SignInURL returns where a sign-in begins that asks for no permission and comes back to the page.
+func (d *pageData) SignInURL() string {
+	back := d.x.here()
+	switch name := d.x.f.Name; {
+	case name == callbackName, name == signInName, name == accountName:
+		back = "/" + accountName
+	case !slices.Contains(d.x.f.methods, http.MethodGet): // an address to which forms are posted alone
+		back = "/"
+	}
+	return d.x.URL(signInName) + "?" + url.Values{"identity": {"only"}, "return_to": {back}}.Encode()
 }
 
 // Home returns what the page at BASE_URL/ is called, or "".
@@ -195,7 +237,7 @@ func (d *pageData) JSON() (string, error) {
 }
 
 func (x *exchange) render(b *bytes.Buffer, v *View, d *pageData) error {
-	d.Title, d.Value = v.title, v.value
+	d.Title, d.Value = cmp.Or(v.title, d.x.f.Title), v.value
 	t, err := v.page.template()
 	if err != nil {
 		return err

@@ -28,11 +28,33 @@ func TestPage(t *testing.T) {
 		}
 		return page
 	}
-	t.Run("carries the style that the policy allows, byte for byte", func(t *testing.T) {
-		_, rest, _ := strings.Cut(show(t, "", nil, &pageData{}), "<style>")
-		style, _, found := strings.Cut(rest, "</style>")
-		if !found || !strings.Contains(contentSecurityPolicy, "'sha256-"+sha256Base64(style)+"'") {
-			t.Errorf("%s does not allow the style %q", contentSecurityPolicy, style)
+	t.Run("carries the style and the script that the policy allows, byte for byte", func(t *testing.T) {
+		for _, tag := range []string{"style", "script"} {
+			_, rest, _ := strings.Cut(show(t, "", nil, &pageData{}), "<"+tag+">")
+			text, _, found := strings.Cut(rest, "</"+tag+">")
+			if !found || strings.Contains(text, "\r") || !strings.Contains(contentSecurityPolicy, tag+"-src 'sha256-"+sha256Base64(text)+"'") {
+				t.Errorf("%s does not allow the %s %q", contentSecurityPolicy, tag, text)
+			}
+		}
+	})
+	t.Run("hashes what browsers hash, whatever line ends a checkout has", func(t *testing.T) {
+		if got := asHashed("a{\r\n}\n"); got != "a{\n}\n" {
+			t.Errorf("%q", got)
+		}
+	})
+	t.Run("allows nothing unsafe, and from elsewhere nothing at all", func(t *testing.T) {
+		for _, bad := range []string{"unsafe", "http", "*", "blob:", "nonce"} {
+			if strings.Contains(contentSecurityPolicy, bad) {
+				t.Errorf("%s in %s", bad, contentSecurityPolicy)
+			}
+		}
+	})
+	t.Run("is called what its function is called, unless it has a title of its own", func(t *testing.T) {
+		for own, want := range map[string]string{"": "Probe things", "Done": "Done"} {
+			page, err := k.rendered(Function{Name: "probe", Title: "Probe things"}, nil, NewPage(own, "").View(nil), &pageData{})
+			if err != nil || !strings.Contains(page, "<h1>"+want+"</h1>") || !strings.Contains(page, "<title>"+want+"</title>") {
+				t.Errorf("%q: %s, %v", own, page, err)
+			}
 		}
 	})
 	t.Run("says what is wrong with a malformed template", func(t *testing.T) {
@@ -94,6 +116,7 @@ func TestPage(t *testing.T) {
 	t.Run("keeps what is somebody's inert", func(t *testing.T) {
 		const hostile = `"'><script>alert(1)</script>{{.Value}}`
 		page := show(t, `<p>{{.Value}}</p><input value="{{.Value}}">`, hostile, &pageData{Alert: &alert{Text: hostile, ConsentURL: "javascript:alert(1)", Request: hostile}})
+		page = strings.Replace(page, string((&pageData{}).Script()), "", 1)
 		for _, live := range []string{"<script", `"'>`, "javascript:"} {
 			if strings.Contains(page, live) {
 				t.Errorf("%s is live in %s", live, page)
@@ -107,8 +130,8 @@ func TestPage(t *testing.T) {
 		for want, d := range map[string]struct {
 			g     *tokenstore.Grant
 			known bool
-		}{"Signed in as": {&tokenstore.Grant{Email: ada}, true}, "Your account": {&tokenstore.Grant{}, true}, "Not signed in": {nil, true}, "<header>\n</header>": {nil, false}} {
-			data := &pageData{x: &exchange{App: k.App, f: &handler{}, grant: d.g, known: d.known}}
+		}{"Signed in as": {&tokenstore.Grant{Email: ada}, true}, "My account": {&tokenstore.Grant{}, true}, "Not signed in": {nil, true}, "<header>\n</header>": {nil, false}} {
+			data := &pageData{x: &exchange{App: k.App, f: &handler{}, r: request("GET", "/", ""), grant: d.g, known: d.known}}
 			var b bytes.Buffer
 			if err := data.x.render(&b, NewPage("Title", "").View(nil), data); err != nil || !strings.Contains(b.String(), want) {
 				t.Errorf("no %q in %s, %v", want, b.String(), err)
@@ -116,8 +139,9 @@ func TestPage(t *testing.T) {
 		}
 	})
 	t.Run("adds to the policy and takes nothing from it", func(t *testing.T) {
-		v := NewPage("Title", "").View(7).Allow("connect-src 'self'").Titled("Other").At("made", "1")
-		if v.policy != contentSecurityPolicy+"; connect-src 'self'" || v.Value() != 7 || v.title != "Other" || v.at.Get("made") != "1" {
+		v := NewPage("Title", "").View(7).Allow("connect-src 'self'", "script-src https://a.example", "connect-src https://b.example").Titled("Other").At("made", "1")
+		policy := strings.Replace(contentSecurityPolicy, "script-src 'sha256-"+sha256Base64(script)+"'", "script-src 'sha256-"+sha256Base64(script)+"' https://a.example", 1)
+		if v.policy != policy+"; connect-src 'self' https://b.example" || v.Value() != 7 || v.title != "Other" || v.at.Get("made") != "1" {
 			t.Errorf("%+v", v)
 		}
 	})

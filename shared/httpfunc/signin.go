@@ -115,7 +115,7 @@ func (x *exchange) signIn(out *oauthflow.Outcome) error {
 }
 
 var untickedPage = NewPage("A permission is missing", `<p>You are signed in, but this was not permitted:</p>
-<ul>{{range .Value.Needs}}<li>{{.}}</li>{{end}}</ul>
+<ul>{{range .Value.Needs}}<li>{{.Words}}{{with .Uses}} (for: {{range $i, $f := .}}{{if $i}}, {{end}}{{$f.Title}}{{end}}){{end}}</li>{{end}}</ul>
 <p>Everything else works. To use this too, give the permission on Google's next page: its box has to be ticked.</p>
 <p class="actions"><a class="button" href="{{.Value.Again}}">Give permission</a></p>
 `)
@@ -127,12 +127,12 @@ func (x *exchange) showMissing(out *oauthflow.Outcome) error {
 			text: "Not everything that was asked for was granted."})
 		return nil
 	}
-	var needs []string
+	var needs []permission
 	for _, scope := range out.Missing {
-		needs = append(needs, inWords(scope, true))
+		needs = append(needs, permissionOf(scope))
 	}
 	x.replyPage(http.StatusForbidden, untickedPage.View(struct {
-		Needs []string
+		Needs []permission
 		Again string
 	}{needs, x.localURL(out.ReturnTo)}), &pageData{})
 	return nil
@@ -176,34 +176,33 @@ func (x *exchange) replyConnected(out *oauthflow.Outcome) {
 	x.replyJSON(http.StatusOK, connected{out.Grant.Email, scopes, append([]string{}, singly(x.config.Scopes).Missing(scopes)...)})
 }
 
-// inWords says what a scope is for: in the words of the function that asks for it or, where none does, by
-// the scope's own name.
-func inWords(scope string, withTitle bool) string {
+// A permission is what a scope allows, in words, and what for.
+type permission struct {
+	Words string
+	Uses  []Function
+}
+
+// permissionOf says it in the words of a function that asks for the scope or, where none does, by the scope's
+// own name.
+func permissionOf(scope string) permission {
 	switch scope {
 	case "openid":
-		return "know who you are"
+		return permission{Words: "know who you are"}
 	case "email", "https://www.googleapis.com/auth/userinfo.email":
-		return "see your email address"
+		return permission{Words: "see your email address"}
 	case "profile", "https://www.googleapis.com/auth/userinfo.profile":
-		return "see your name and picture"
+		return permission{Words: "see your name and picture"}
 	}
-	words, titles := "", ""
+	p := permission{Words: scopeName(scope)}
 	for _, f := range Functions() {
 		if slices.Contains(f.Scopes.First(), scope) {
-			words = f.Permission
-			if titles != "" {
-				titles += ", "
-			}
-			titles += f.Title
+			p.Words = f.Permission
+		}
+		if len(f.Scopes.Missing([]string{scope})) < len(f.Scopes) {
+			p.Uses = append(p.Uses, f)
 		}
 	}
-	if words == "" {
-		return scopeName(scope)
-	}
-	if withTitle {
-		return words + " (for: " + titles + ")"
-	}
-	return words
+	return p
 }
 
 func consentReasonOf(g *tokenstore.Grant) string {

@@ -134,14 +134,15 @@ func TestScopeInWords(t *testing.T) {
 	Know(Function{Name: "other", Title: "Other", Permission: "see your probes", Scopes: Scopes{{someScope}}}, Function{Name: "probe", Title: "not this"})
 	defer func() { delete(handlers, "probe"); others = nil }()
 	for scope, want := range map[string]string{
-		someScope: "see your probes (for: Other, Probe)", "openid": "know who you are", "email": "see your email address",
-		"https://www.googleapis.com/auth/userinfo.profile": "see your name and picture", "https://www.googleapis.com/auth/youtube.readonly": "youtube readonly", "wider": "wider",
+		someScope: "see your probes: Other, Probe", "openid": "know who you are", "email": "see your email address",
+		"https://www.googleapis.com/auth/userinfo.profile": "see your name and picture", "https://www.googleapis.com/auth/youtube.readonly": "youtube readonly", "wider": "wider: Probe",
 	} {
-		if got := inWords(scope, true); got != want {
+		p, titles := permissionOf(scope), []string{}
+		for _, f := range p.Uses {
+			titles = append(titles, f.Title)
+		}
+		if got := strings.TrimSuffix(p.Words+": "+strings.Join(titles, ", "), ": "); got != want {
 			t.Errorf("%s: %q, want %q", scope, got, want)
 		}
-	}
-	if got := inWords(someScope, false); got != "see your probes" {
-		t.Error(got)
 	}
 }

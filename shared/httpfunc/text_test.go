@@ -59,7 +59,7 @@ func TestPagesIsolateWhatIsSomebodys(t *testing.T) {
 		Get: func(*Call) (*View, error) { return nil, Invalid("This is no " + Isolate(turned) + " here.") }, Post: func(*Call) (*View, error) { return nil, Invalid("This is no " + Isolate(turned) + " here.") }})
 	account := &handler{Function: Function{Name: accountName}, serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{"GET", "POST"}}
 	want(t, k.serve(account, request("GET", "/account", "", "Cookie", cookie)), 200,
-		"Signed in as <strong><bdi>"+turned+"</bdi></strong>", "You are signed in as <strong><bdi>"+turned+"</bdi></strong>")
+		"Signed in as </span><bdi>"+turned+"</bdi>", "You are signed in as <strong><bdi>"+turned+"</bdi></strong>")
 	want(t, k.serve(refusing, request("GET", "/refusing", "", "Cookie", cookie)), 400, "This is no <bdi>adv@example.com</bdi> here.")
 	form := k.serve(refusing, request("POST", "/refusing", "a=1&form="+markOn(t, k.serve(account, request("GET", "/account", "", "Cookie", cookie)).Body.String()), "Cookie", cookie))
 	want(t, form, 400, `role="alert"`, "This is no <bdi>adv@example.com</bdi> here.")

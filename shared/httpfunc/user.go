@@ -1,6 +1,7 @@
 package httpfunc
 
 import (
+	_ "embed"
 	"errors"
 	"net/http"
 	"time"
@@ -18,6 +19,9 @@ func (x *exchange) serveUser() error {
 	do := x.f.Get
 	if x.r.Method == http.MethodPost {
 		do = x.f.Post
+	}
+	if x.isBack() && x.f.Form != nil {
+		return x.showSignedIn(backPage.View(nil))
 	}
 	view, err := do(x.call(x.r, x.access))
 	if err != nil {
@@ -47,12 +51,22 @@ func (x *exchange) call(r *http.Request, access *oauthflow.Access) *Call {
 	}
 }
 
-// askedAgainParam marks the page to which a user comes back who was asked for nothing new; a program is
-// told so for a while after a consent.
+// consentParam marks the page to which a user comes back from Google: "again" who was asked for nothing new,
+// "given" whose form waits in another tab. A program is told of the first for a while after a consent.
 const (
-	askedAgainParam = "consent"
-	recently        = 2 * time.Minute
+	consentParam = "consent"
+	recently     = 2 * time.Minute
 )
+
+// isBack reports whether a browser comes back from a consent in a new tab, whose form is in the old one.
+func (x *exchange) isBack() bool {
+	return !x.json && x.r.Method != http.MethodPost && x.form.Get(consentParam) == "given"
+}
+
+//go:embed back.html
+var backHTML string
+
+var backPage = NewPage("Go back to your form", backHTML)
 
 // lacksScope makes a consent error of Google's word that the token does not cover a call, although the
 // grant has all that the function declares; unless the user comes from being asked for just that.
@@ -60,7 +74,7 @@ func (x *exchange) lacksScope(err error) error {
 	if refusal := userclient.Read(err, x.now()); refusal == nil || refusal.Kind != userclient.ScopeMissing {
 		return err
 	}
-	asked := x.form.Get(askedAgainParam) == "again" || x.json && x.now().Sub(x.grant.Consented) < recently
+	asked := x.form.Get(consentParam) == "again" || x.json && x.now().Sub(x.grant.Consented) < recently
 	if !asked {
 		x.askedAgain = true
 		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}

@@ -11,6 +11,9 @@
   must(document.documentElement.scrollWidth <= innerWidth, `scrolls sideways: ${document.documentElement.scrollWidth} in ${innerWidth} px [1.4.10]`);
   must(all("[id]").length === new Set(all("[id]").map((e) => e.id)).size, "an id occurs twice");
 
+  const header = document.querySelector("header");
+  must(!header || header.getBoundingClientRect().height < 64, `the header takes ${header?.getBoundingClientRect().height} px: more than a line`);
+
   let level = 0;
   for (const h of all("h1, h2, h3, h4")) {
     const l = Number(h.tagName[1]);
@@ -29,7 +32,7 @@
     must(e.target !== "_blank" || e.rel.includes("noopener"), `${e.innerText} hands its tab over`);
   }
   for (const e of all("[aria-describedby]")) {
-    must(document.getElementById(e.getAttribute("aria-describedby")), `${e.name} is described by nothing`);
+    must(e.getAttribute("aria-describedby").split(" ").every((id) => document.getElementById(id)), `${e.name} is described by nothing`);
   }
 
   const channels = (color) => color.match(/[\d.]+/g).map(Number);
