@@ -148,7 +148,7 @@ func TestBuildUploadsNoSecret(t *testing.T) {
 		}
 		write(name, string(b))
 	}
-	needed := []string{"cloudbuild.yaml", "deploy/deploy.sh", "deploy/local/popup.js", "deploy/monitoring/errors.yaml", "functions/listlabels/listlabels.html",
+	needed := []string{"cloudbuild.yaml", "deploy/deploy.sh", "deploy/local/popup.js", "deploy/monitoring/errors.yaml", "functions/listlabels/listlabels.html", "functions/listtasklists/standin/tasks/v1/users/@me/lists.json",
 		"go.mod", "shared/seal/seal.go", "shared/session/testdata/fuzz/FuzzCookie/30c05bcb6419cc5c"}
 	for _, name := range append(slices.Concat(needed, secrets), ".git/config", ".ci/run", "deploy/.stage/listlabels/go.mod", "deploy/.stage/listlabels/function.go", "program") {
 		write(name, "text")

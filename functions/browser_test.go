@@ -44,9 +44,9 @@ type answer struct {
 
 func (a *answer) location() string { return a.header.Get("Location") }
 
-// shown returns what a page shows, without its head and script.
+// shown returns what a page shows, without its head and our own script.
 func (a *answer) shown() string {
-	_, main, page := strings.Cut(a.body, "<main>")
+	_, main, page := strings.Cut(a.body, "<body>")
 	if page {
 		main, _, _ = strings.Cut(main, "</main>")
 		return main

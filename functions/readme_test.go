@@ -214,7 +214,7 @@ func TestReadmeAddsFunctions(t *testing.T) {
 		n.consents("/remindme")
 		form := n.get("/remindme", "text/html")
 		fields := url.Values{"form": {field(t, form.body, "form")}, "id": {field(t, form.body, "id")}, "what": {"Water the fern"}, "day": {"soon"}}
-		n.sees(n.post("/remindme", fields), http.StatusBadRequest, "Say of what, and a day such as 2027-01-31.", `value="Water the fern"`, `value="soon"`, `value="`+fields.Get("id")+`"`)
+		n.sees(n.post("/remindme", fields), http.StatusBadRequest, "Choose a day, such as 2027-01-31.", `value="Water the fern"`, `value="soon"`, `value="`+fields.Get("id")+`"`)
 		fields.Set("day", "2027-01-31")
 		for range 2 {
 			made := n.post("/remindme", fields)

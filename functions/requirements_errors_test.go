@@ -46,7 +46,7 @@ func TestNobodySignedInIsAskedForConsent(t *testing.T) {
 	}
 	b = w.browser()
 	expect(t, b.post("/createfile", url.Values{"name": {"a"}, "content": {"long text"}}), http.StatusUnauthorized,
-		`value="a"`, "long text", `href="`+w.url+`/createfile" target="_blank" rel="noopener"`)
+		`value="a"`, "long text", `href="`+w.url+`/createfile?consent=given" target="_blank" rel="noopener"`)
 	for _, a := range []*answer{b.getJSON("/listlabels"), b.postJSON("/createfile", map[string]string{"name": "a"})} {
 		function, scope := "listlabels", gmailLabels
 		if strings.Contains(a.body, "createfile") {

@@ -55,7 +55,7 @@ func BenchmarkSize(b *testing.B) { size(b) }
 // neither a Firestore nor a Google: it needs none, and an emulator that has just started would compete.
 func coldSignIn(tb testing.TB, rounds int) {
 	w := &world{tb: tb, emulator: "127.0.0.1:1", project: "project", google: &process{}, keys: newKeys(tb)}
-	cold(tb, "oauth2init", "cold start to the first redirect", w.deployed("oauth2init"), nil, "/oauth2init", http.StatusFound, rounds)
+	cold(tb, "oauth2init", "cold start to the first redirect", w.deployed("oauth2init"), with(nil, "Accept", "text/html"), "/oauth2init", http.StatusFound, rounds)
 }
 
 // coldLabels measures to the first page for a signed-in user: one read, one call.
@@ -124,7 +124,7 @@ func peaks(tb testing.TB, all []*process) map[string]float64 {
 // createFile measures uploads of a file of this size, one after the other, and the memory that they add.
 func createFile(tb testing.TB, what string, size int64, rounds, n int) map[string]float64 {
 	w := newWorld(tb)
-	header := w.user("ada", time.Now().Add(time.Hour))
+	header := with(w.user("ada", time.Now().Add(time.Hour)), "Accept", "application/json")
 	all := w.each("createfile")
 	post := func(p *process) func(int) *http.Request {
 		return func(int) *http.Request {

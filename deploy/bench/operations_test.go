@@ -40,11 +40,11 @@ func TestOperations(t *testing.T) {
 		status                       int
 		reads, writes, calls         int
 	}{
-		{"a visitor's way to Google", "oauth2init", "GET", "/oauth2init", nil, nil, 302, 0, 0, 0},
+		{"a visitor's way to Google", "oauth2init", "GET", "/oauth2init", nil, with(nil, "Accept", "text/html"), 302, 0, 0, 0},
 		{"a signed-in user's page", "listlabels", "GET", "/listlabels", nil, fresh, 200, 1, 0, 1},
 		{"the first page of an hour", "listlabels", "GET", "/listlabels", nil, expired, 200, 1, 1, 2},
 		{"a page after the end of a session", "listlabels", "GET", "/listlabels", nil, w.header(session.Session{Browser: seal.NewID()}.SignIn("ada", seal.NewID(), began)), 302, 1, 0, 0},
-		{"an upload", "createfile", "POST", "/createfile", body, with(fresh, "Content-Type", contentType), 200, 1, 0, 1},
+		{"an upload", "createfile", "POST", "/createfile", body, with(with(fresh, "Content-Type", contentType), "Accept", "application/json"), 200, 1, 0, 1},
 		{"a sign-in", "oauth2callback", "GET", signIn, nil, signInHeader, 303, 1, 2, 2}, // tokens, and Google's keys once a process
 		// One read a user, one for the empty page behind the last, one for where a former run ended.
 		{"a job's run", "dailyevent", "POST", "/dailyevent", strings.NewReader(`{"time_zone":"Etc/UTC"}`), w.runHeader("dailyevent"), 200, users + 2, 0, users + 1},
@@ -80,7 +80,7 @@ func TestColdStart(t *testing.T) {
 	defer silent.Close()
 	w.emulator = silent.Addr().String()
 	env := append(w.deployed("oauth2init"), "HTTPS_PROXY=http://"+silent.Addr().String())
-	start(t, ours, binary(t, ours, "oauth2init"), env, nil, "/oauth2init", http.StatusFound)
+	start(t, ours, binary(t, ours, "oauth2init"), env, with(nil, "Accept", "text/html"), "/oauth2init", http.StatusFound)
 
 	silent.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second))
 	conn, err := silent.Accept()
@@ -97,7 +97,9 @@ func TestColdStart(t *testing.T) {
 }
 
 func with(h http.Header, name, value string) http.Header {
-	h = h.Clone()
+	if h = h.Clone(); h == nil {
+		h = http.Header{}
+	}
 	h.Set(name, value)
 	return h
 }

@@ -170,9 +170,9 @@ func (w *world) users(n int, job string) {
 // header is that of a browser in the session.
 func (w *world) header(s session.Session) http.Header {
 	w.tb.Helper()
-	h := http.Header{"Accept": {"text/html"}}
-	for _, secure := range []bool{false, true} {
-		cookie := session.Cookie{Name: map[bool]string{false: "session", true: "__Host-session"}[secure], Secure: secure, Keys: w.keys, Now: time.Now}
+	h := with(nil, "Accept", "text/html")
+	for name, secure := range map[string]bool{"session_8080": false, "__Host-session": true} {
+		cookie := session.Cookie{Name: name, Secure: secure, Keys: w.keys, Now: time.Now}
 		recorder := httptest.NewRecorder()
 		if err := cookie.Write(recorder, s); err != nil {
 			w.tb.Fatal(err)

@@ -26,7 +26,11 @@ var axe = sync.OnceValue(func() string {
 	if err != nil {
 		return ""
 	}
-	b, _ := os.ReadFile(filepath.Join(cache, "axe-core-4.14.1", "axe.min.js"))
+	found, _ := filepath.Glob(filepath.Join(cache, "axe-core-*", "axe.min.js"))
+	if len(found) == 0 {
+		return ""
+	}
+	b, _ := os.ReadFile(found[len(found)-1])
 	return string(b)
 })
 

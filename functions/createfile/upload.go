@@ -55,7 +55,7 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	case f.File == nil && chosen != "" && f.Get("content") == "":
 		faults.Add("file", "Choose "+httpfunc.Isolate(chosen)+" again, or write a text instead.")
 	case f.File != nil && strings.TrimSpace(f.Get("content")) != "":
-		faults.Add("content", "There is a text and a file, and only one of them can be created. Empty the text, or choose no file.")
+		faults.Add("content", "There is a text beside the file, and only one of them can be created. Empty the text, or choose no file.")
 	}
 	switch {
 	case u.id != "" && !idPattern.MatchString(u.id):

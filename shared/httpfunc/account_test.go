@@ -71,6 +71,71 @@ func TestAccount(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("end_session ends the one that it names, and shows those that are left", func(t *testing.T) {
+		k := newKit(t)
+		g, c := k.grant(ada, someScope)
+		g.AddSession(tokenstore.Session{Hash: "other", Start: k.clock, Browser: "Firefox on Linux"})
+		g.AddSession(tokenstore.Session{Hash: "third", Start: k.clock})
+		if err := k.store.Put(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+		cookie := c.Name + "=" + c.Value
+		page := k.serve(accounts, request("GET", "/account", "", "Cookie", cookie))
+		want(t, page, 200, `<button class="quiet small" name="session" value="other" aria-label="End Firefox on Linux, signed in just now">End</button>`)
+		w := k.serve(accounts, request("POST", "/account", "action=end_session&session=other&form="+markOn(t, page.Body.String()), "Cookie", cookie))
+		if to := location(t, w, http.StatusSeeOther); to != baseURL+"/account" {
+			t.Error(to)
+		}
+		w = k.serve(accounts, request("POST", "/account", "action=end_session&session=third", "Cookie", cookie, "Accept", jsonType))
+		if want(t, w, 200, `"sessions":[{"session":"`+g.Sessions[0].Hash); strings.Contains(w.Body.String(), "third") {
+			t.Error(w.Body)
+		}
+		want(t, k.serve(accounts, request("POST", "/account", "action=end_session&session=nobody's", "Cookie", cookie, "Accept", jsonType)), 200)
+		want(t, k.serve(accounts, request("POST", "/account", "action=end_session&session="+g.Sessions[0].Hash, "Cookie", cookie, "Accept", jsonType)), 200, `"done":"sign_out"`)
+		want(t, k.serve(accounts, request("GET", "/account", "", "Cookie", cookie, "Accept", jsonType)), 401)
+	})
+	t.Run("says of each job whether it is on, and why somebody is skipped", func(t *testing.T) {
+		Know(Function{Name: "tidy", Title: "Tidy up", Does: "Tidies.", Scopes: Scopes{{someScope}}}, Function{Name: "water", Title: "Water the plants", Does: "Waters.", Scopes: Scopes{{"plants"}}})
+		defer func() { others = nil }()
+		k := newKit(t)
+		g, c := k.grant(ada, someScope)
+		get := func(texts ...string) {
+			t.Helper()
+			if err := k.store.Put(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			want(t, k.serve(accounts, request("GET", "/account", "", "Cookie", c.Name+"="+c.Value)), 200, texts...)
+		}
+		get(`/tidy">Tidy up</a> <span class="soft">off</span></li>`)
+		g.SetJob("tidy", true)
+		g.SetJob("water", true)
+		g.SetJob("gone", true)
+		get(`/tidy">Tidy up</a> <span class="soft">on</span></li>`, `/water">Water the plants</a> <span class="soft">on</span><p class="fault">You are skipped: this needs a permission`,
+			`/gone">gone</a> <span class="soft">on</span><p class="fault">You are skipped: this service does not do it any more.`)
+		g.Status, g.Reason = tokenstore.NeedsConsent, tokenstore.ReasonRevoked
+		get(`/tidy">Tidy up</a> <span class="soft">on</span><p class="fault">You are skipped: your permission has to be given again.`)
+	})
+	t.Run("disconnect asks once, on a page of its own, also from a session that was left", func(t *testing.T) {
+		k := newKit(t)
+		_, c := k.grant(ada, someScope)
+		page := k.serve(accounts, request("GET", "/account?confirm=disconnect", "", "Cookie", c.Name+"="+c.Value))
+		want(t, page, 200, "Disconnect this account?", `name="action" value="disconnect"`)
+		later := k.anew(ada)
+		w := k.serve(accounts, request("POST", "/account", "action=disconnect&form="+markOn(t, page.Body.String()), "Cookie", later.Name+"="+later.Value))
+		want(t, w, 409, "You signed in anew", "Disconnect this account?", `name="action" value="disconnect"`)
+		if _, err := k.store.Get(t.Context(), ada); err != nil {
+			t.Error(err)
+		}
+		want(t, k.serve(accounts, request("GET", "/account?confirm=disconnect", "", "Cookie", later.Name+"="+later.Value, "Accept", jsonType)), 200, `"email":"`+ada)
+	})
+	t.Run("says to whoever is signed out that they are, and a program what it lacks", func(t *testing.T) {
+		k := newKit(t)
+		w := k.serve(accounts, request("POST", "/account", "action=disconnect"))
+		if want(t, w, 401, "You are signed out", "nothing was done", "identity=only&amp;return_to=/account"); strings.Contains(shown(w), "send") || strings.Contains(shown(w), "ermission") {
+			t.Error(shown(w))
+		}
+		want(t, k.serve(accounts, request("POST", "/account", "action=disconnect", "Accept", jsonType)), 401, "consent_required")
+	})
 	t.Run("any other action is a mistake", func(t *testing.T) {
 		k := newKit(t)
 		_, c := k.grant(ada, someScope)

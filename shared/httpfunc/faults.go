@@ -69,18 +69,19 @@ func (f Faults) byField() map[string]string {
 // Field returns the attributes of a form's field: id and name, and where there is a fault what points to it.
 // describedBy are ids of what else describes the field, such as a hint.
 func (d *pageData) Field(name string, describedBy ...string) template.HTMLAttr {
-	escaped := template.HTMLEscapeString(name)
-	attributes := `id="` + escaped + `" name="` + escaped + `"`
+	attributes := ""
 	if d.faults.of(name) != "" {
-		attributes += ` aria-invalid="true"`
+		attributes = `aria-invalid="true" `
 		describedBy = append([]string{name + "-fault"}, describedBy...)
 		if d.faults[0].Field == name {
-			attributes += " autofocus"
+			attributes += "autofocus "
 		}
 	}
 	if len(describedBy) > 0 {
-		attributes += ` aria-describedby="` + template.HTMLEscapeString(strings.Join(describedBy, " ")) + `"`
+		attributes += `aria-describedby="` + template.HTMLEscapeString(strings.Join(describedBy, " ")) + `" `
 	}
+	escaped := template.HTMLEscapeString(name)
+	attributes += `id="` + escaped + `" name="` + escaped + `"`
 	return template.HTMLAttr(attributes)
 }
 

@@ -125,6 +125,16 @@ func TestFormBelongsToWhomItWasShownTo(t *testing.T) {
 		}
 		done(t, n, ada+": a <b> note")
 	})
+	t.Run("and consent is given in another tab, which says to go back to the form", func(t *testing.T) {
+		n := newNotes()
+		w := k.serve(n.handler, request("POST", "/notes", form(shownTo(n, adas))))
+		want(t, w, http.StatusUnauthorized, `href="`+baseURL+`/notes?consent=given" target="_blank"`)
+		want(t, k.serve(n.handler, request("GET", "/notes?consent=given", "", with(adas)...)), http.StatusOK, "Go back to your form", ada)
+		want(t, k.serve(n.handler, request("GET", "/notes?consent=given", "", append(with(adas), "Accept", jsonType)...)), http.StatusOK, `"id":"fresh"`)
+		script := k.serve(n.handler, request("POST", "/notes", "text=x", "Accept", jsonType))
+		want(t, script, http.StatusUnauthorized, `"consent_url":"`+baseURL+`/notes"`)
+		done(t, n)
+	})
 	t.Run("and one that was shown to nobody is whoever's signs in", func(t *testing.T) {
 		n := newNotes()
 		w := k.serve(n.handler, request("POST", "/notes", "text=x"))

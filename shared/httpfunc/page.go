@@ -148,6 +148,7 @@ type pageData struct {
 
 	x       *exchange
 	faults  Faults
+	hasForm bool
 	refresh string // where the browser is to go on by itself, or ""
 	mark    *mark  // of the page's form, where it is not that of who is signed in
 }
@@ -178,6 +179,9 @@ func (d *pageData) Email() string {
 func (d *pageData) Switched() bool {
 	return d.x.grant != nil && d.x.session.JustSwitched(d.x.now())
 }
+
+// HasForm reports whether the page has a form, which our script is for. It is asked behind the body.
+func (d *pageData) HasForm() bool { return d.hasForm }
 
 // Style returns our style, and Script our script: exactly what the policy has the hash of.
 func (d *pageData) Style() template.HTML  { return template.HTML("<style>" + style + "</style>") }
@@ -214,6 +218,7 @@ func (d *pageData) Form() (template.HTML, error) { return d.FormAt(d.x.f.Name) }
 
 // FormAt opens a form that posts to another function.
 func (d *pageData) FormAt(name string) (template.HTML, error) {
+	d.hasForm = true
 	m := d.x.newMark()
 	if d.mark != nil {
 		m = *d.mark

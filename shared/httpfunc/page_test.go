@@ -30,7 +30,7 @@ func TestPage(t *testing.T) {
 	}
 	t.Run("carries the style and the script that the policy allows, byte for byte", func(t *testing.T) {
 		for _, tag := range []string{"style", "script"} {
-			_, rest, _ := strings.Cut(show(t, "", nil, &pageData{}), "<"+tag+">")
+			_, rest, _ := strings.Cut(show(t, "{{.Form}}</form>", nil, &pageData{}), "<"+tag+">")
 			text, _, found := strings.Cut(rest, "</"+tag+">")
 			if !found || strings.Contains(text, "\r") || !strings.Contains(contentSecurityPolicy, tag+"-src 'sha256-"+sha256Base64(text)+"'") {
 				t.Errorf("%s does not allow the %s %q", contentSecurityPolicy, tag, text)
@@ -135,6 +135,31 @@ func TestPage(t *testing.T) {
 			var b bytes.Buffer
 			if err := data.x.render(&b, NewPage("Title", "").View(nil), data); err != nil || !strings.Contains(b.String(), want) {
 				t.Errorf("no %q in %s, %v", want, b.String(), err)
+			}
+		}
+	})
+	t.Run("offers a sign-in that comes back to it, and to no address that is good once", func(t *testing.T) {
+		get, post := []string{"GET", "POST"}, []string{"POST"}
+		for name, tt := range map[string]struct {
+			function, target string
+			methods          []string
+			back             string
+		}{
+			"a page":            {"notes", "/notes?a=1%262", get, "%2Fnotes%3Fa%3D1%25262"},
+			"the index":         {"", "/", get, "%2F"},
+			"the account":       {accountName, "/account?done=sign_out", get, "%2Faccount"},
+			"a callback":        {callbackName, "/oauth2callback?code=secret&state=secret", get, "%2Faccount"},
+			"a form's address":  {"schedule/job", "/schedule/job", post, "%2F"},
+			"a sign-in refused": {signInName, "/oauth2init?return_to=/notes", get, "%2Faccount"},
+		} {
+			x := &exchange{App: k.App, f: &handler{Function: Function{Name: tt.function}, methods: tt.methods}, r: request("GET", tt.target, ""), known: true}
+			var b bytes.Buffer
+			if err := x.render(&b, NewPage("Title", "").View(nil), &pageData{x: x}); err != nil || !strings.Contains(b.String(), `href="`+baseURL+`/oauth2init?identity=only&amp;return_to=`+tt.back+`">Sign in</a>`) {
+				t.Errorf("%s: %s, %v", name, b.String(), err)
+			}
+			b.Reset()
+			if err := x.render(&b, NewPage("Title", "").View(nil), &pageData{x: x, Alert: &alert{}}); err != nil || strings.Contains(b.String(), "identity=only") {
+				t.Errorf("%s over a form, whose text would be lost: %s, %v", name, b.String(), err)
 			}
 		}
 	})
