@@ -151,6 +151,7 @@ func (o *office) disconnect(ctx context.Context, g *tokenstore.Grant) error {
 		ClientID: o.config.ClientID, ClientSecret: o.config.ClientSecret, RedirectURI: o.config.RedirectURI(), Keys: o.config.Keyset,
 		Store: o.store, Transport: userclient.NewTransport(o.config.GoogleBaseURL), GoogleBase: o.config.GoogleBaseURL, Now: time.Now,
 		Audit: func(context.Context, string, string, ...any) {}, // the result says it
+		Warn:  func(context.Context, string, string, ...any) {},
 	})
 	result, err := flow.Disconnect(ctx, g)
 	if err != nil {

@@ -86,7 +86,7 @@ func New(o Options) (*App, error) {
 	a.flow = oauthflow.New(oauthflow.Config{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, RedirectURI: c.RedirectURI(), GoogleBase: c.GoogleBaseURL, ConsentURL: o.ConsentURL,
 		AuthIssuer: c.AuthIssuer, AuthAudience: c.AuthAudience, FrontEnds: c.FrontEnds, Domains: c.Domains, Apart: apartScopes(),
-		Keys: c.Keyset, Store: a.store, Transport: a.base, Now: a.now, Audit: a.audit,
+		Keys: c.Keyset, Store: a.store, Transport: a.base, Now: a.now, Audit: a.audit, Warn: a.warn,
 	})
 	return a, nil
 }

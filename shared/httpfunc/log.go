@@ -91,8 +91,19 @@ func isTraceID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// audit logs what happened to a grant. The owner is logged as a keyed hash.
+// audit logs what happened to a grant.
 func (a *App) audit(ctx context.Context, event, owner string, pairs ...any) {
+	a.logOf(ctx, owner).InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
+}
+
+// warn logs what went wrong with a grant and was got over.
+func (a *App) warn(ctx context.Context, event, owner string, pairs ...any) {
+	a.logOf(ctx, owner).WarnContext(ctx, event, pairs...)
+}
+
+// logOf returns the logger of the request that ctx belongs to, for lines about an owner, who is logged as a
+// keyed hash.
+func (a *App) logOf(ctx context.Context, owner string) *slog.Logger {
 	l, ok := ctx.Value(logKey{}).(*slog.Logger)
 	if !ok {
 		l = a.log
@@ -100,7 +111,7 @@ func (a *App) audit(ctx context.Context, event, owner string, pairs ...any) {
 	if owner != "" {
 		l = l.With("owner", a.config.Keyset.Hash(owner))
 	}
-	l.InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
+	return l
 }
 
 // describe returns what may be logged of err.

@@ -51,6 +51,8 @@ type Config struct {
 	Now          func() time.Time
 	// Audit is told what happened to a grant: the event, the owner and further pairs for a log line.
 	Audit func(ctx context.Context, event, owner string, pairs ...any)
+	// Warn is told in the same way what went wrong and was got over.
+	Warn func(ctx context.Context, event, owner string, pairs ...any)
 }
 
 // A Flow runs the flow for one OAuth client. It is safe for concurrent use.

@@ -25,7 +25,7 @@ func newFlow(t testing.TB, google http.RoundTripper) *Flow {
 	return New(Config{
 		ClientID: "client-1", ClientSecret: "secret-1", RedirectURI: "https://functions.example/oauth2callback",
 		Keys: keys, Store: tokenstore.NewMemory(), Transport: google, Now: func() time.Time { return noon },
-		Audit: func(context.Context, string, string, ...any) {},
+		Audit: func(context.Context, string, string, ...any) {}, Warn: func(context.Context, string, string, ...any) {},
 	})
 }
 

@@ -180,7 +180,7 @@ func newIssuers(t testing.TB) (*Flow, *issuers) {
 	}}
 	f := New(Config{
 		ClientID: "client-1", AuthIssuer: appIssuer, AuthAudience: "project-1", Store: tokenstore.NewMemory(), Transport: w, Now: w.time,
-		Audit: func(context.Context, string, string, ...any) {},
+		Audit: func(context.Context, string, string, ...any) {}, Warn: func(context.Context, string, string, ...any) {},
 	})
 	return f, w
 }

@@ -117,7 +117,7 @@ func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gran
 	case ctx.Err() != nil:
 		return nil, err
 	case !errors.As(err, new(*ConsentError)):
-		f.config.Audit(ctx, "narrower answer not taken", g.Owner, "error", err)
+		f.config.Warn(ctx, "narrower answer not taken", g.Owner, "error", err)
 	}
 	return g, nil
 }

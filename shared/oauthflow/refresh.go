@@ -145,7 +145,7 @@ func (f *Flow) storeRefreshed(ctx context.Context, g *tokenstore.Grant, t *token
 			return g, nil
 		}
 		if !errors.Is(err, tokenstore.ErrConflict) {
-			f.config.Audit(ctx, "refresh not stored", g.Owner, "error", err)
+			f.config.Warn(ctx, "refresh not stored", g.Owner, "error", err)
 			return g, nil
 		}
 		newer, err := f.config.Store.Get(ctx, g.Owner)
@@ -153,7 +153,7 @@ func (f *Flow) storeRefreshed(ctx context.Context, g *tokenstore.Grant, t *token
 		case errors.Is(err, tokenstore.ErrNotFound):
 			return nil, &ConsentError{}
 		case err != nil:
-			f.config.Audit(ctx, "refresh not stored", g.Owner, "error", err)
+			f.config.Warn(ctx, "refresh not stored", g.Owner, "error", err)
 			return g, nil
 		case f.fresh(newer) && newer.AccessToken != replaced: // which an API may have refused before its expiry
 			return newer, nil

@@ -85,7 +85,7 @@ func (f *Flow) revokeUnlessHeld(ctx context.Context, g *tokenstore.Grant) (Revoc
 		return NotConfirmed, nil
 	}
 	if err := f.revoke(ctx, token); err != nil {
-		f.config.Audit(ctx, "revocation not confirmed", g.Owner, "error", err)
+		f.config.Warn(ctx, "revocation not confirmed", g.Owner, "error", err)
 		return NotConfirmed, nil
 	}
 	return Revoked, nil

@@ -55,6 +55,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 		defer w.mu.Unlock()
 		w.audit = append(w.audit, fmt.Sprint(event, " ", owner, " ", pairs))
 	}
+	c.Warn = c.Audit
 	if change != nil {
 		change(&c)
 	}
