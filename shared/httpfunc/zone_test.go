@@ -57,7 +57,7 @@ func TestJobInTheUsersOwnZone(t *testing.T) {
 
 	t.Run("is chosen where the job is turned on, and shown there", func(t *testing.T) {
 		off := page()
-		if !strings.Contains(off, `name="time_zone" aria-describedby="zone-hint" value="" list="zones"`) || !strings.Contains(off, `<datalist id="zones">`) {
+		if !strings.Contains(off, `aria-describedby="zone-hint" id="time_zone" name="time_zone" value="" list="zones"`) || !strings.Contains(off, `<datalist id="zones">`) {
 			t.Errorf("no field for it: %s", off)
 		}
 		location(t, k.serve(j.handler, request("POST", "/job", "enabled=true&time_zone=+Asia/Tokyo%E2%80%8B&form="+markOn(t, off), "Cookie", cookie)), http.StatusSeeOther)
