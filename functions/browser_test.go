@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ type browser struct {
 	w      *world
 	url    string
 	client *http.Client
-	marks  map[string]string // of the forms that it was shown, by path
+	marks  *marks
 }
 
 func (w *world) browser() *browser { return w.browserAt(w.process) }
@@ -33,7 +34,7 @@ func (w *world) browserAt(p *process) *browser {
 	jar, _ := cookiejar.New(nil)
 	return &browser{w.t, w, p.url, &http.Client{Jar: jar, Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
-	}}, map[string]string{}}
+	}}, &marks{of: map[string]string{}}}
 }
 
 type answer struct {
@@ -82,11 +83,11 @@ func (b *browser) try(r *http.Request) (*answer, error) {
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if res.Header.Get("Set-Cookie") != "" {
-		clear(b.marks) // the person opens the form anew after a sign-in
+		b.marks.forget() // the person opens the form anew after a sign-in
 	}
 	if form := formPattern.FindSubmatch(body); form != nil {
 		action, _ := url.Parse(string(form[1]))
-		b.marks[action.Path] = string(form[2])
+		b.marks.keep(action.Path, string(form[2]))
 	}
 	return &answer{res.StatusCode, res.Header, string(body)}, err
 }
@@ -97,10 +98,34 @@ var formPattern = regexp.MustCompile(`<form method="post" action="([^"]+)"[^>]*>
 // shown none.
 func (b *browser) mark(path string) string {
 	b.t.Helper()
-	if b.marks[path] == "" {
+	if b.marks.at(path) == "" {
 		b.get(path)
 	}
-	return b.marks[path]
+	return b.marks.at(path)
+}
+
+// marks are of the forms that a browser was shown, by path.
+type marks struct {
+	mu sync.Mutex
+	of map[string]string
+}
+
+func (m *marks) at(path string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of[path]
+}
+
+func (m *marks) keep(path, mark string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.of[path] = mark
+}
+
+func (m *marks) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.of)
 }
 
 // request makes a request to a path of ours or to a whole URL, with pairs of headers.

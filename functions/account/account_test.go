@@ -37,7 +37,7 @@ func TestNobodySignedIn(t *testing.T) {
 		"the page of a sign-out can be loaded again": {"GET", "/account?done=sign_out", "text/html", http.StatusOK, "This browser is signed out"},
 		"so can the one of a disconnect":             {"GET", "/account?done=not_confirmed", "text/html", http.StatusOK, "https://myaccount.google.com/connections"},
 		"the page of no such ending is none":         {"GET", "/account?done=nonsense", "text/html", http.StatusFound, ""},
-		"nothing is ended for nobody":                {"POST", "/account?done=sign_out", "text/html", http.StatusUnauthorized, "not signed in yet"},
+		"nothing is ended for nobody":                {"POST", "/account?done=sign_out", "text/html", http.StatusUnauthorized, "not signed in any more"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, r := httptest.NewRecorder(), httptest.NewRequest(c.method, c.target, nil)

@@ -374,7 +374,7 @@ func TestCreateRefuses(t *testing.T) {
 		t.Run("text beside "+name, func(t *testing.T) {
 			u := newUser(t)
 			_, err := u.create(upload, "name", "a", "content", "\n and this")
-			wantInvalid(t, err, "There is a text and a file")
+			wantInvalid(t, err, "There is a text beside the file")
 			if n := u.Calls("/"); n != 0 {
 				t.Errorf("Google was called %d times", n)
 			}
