@@ -110,7 +110,7 @@ func BenchmarkWorstBody(b *testing.B) {
 	}
 }
 
-// TestWorstBodies sends a process 80 bad bodies of all kinds at once.
+// TestWorstBodies sends a process every bad body of every sender at once.
 func TestWorstBodies(t *testing.T) {
 	w := newWorld(t)
 	senders := w.senders()
