@@ -92,7 +92,11 @@ func BenchmarkWorstBody(b *testing.B) {
 				for _, at := range []int{1, 80} {
 					b.Run(fmt.Sprintf("%s/%s/%s/at=%d", f.name, who, body.name, at), func(b *testing.B) {
 						r := post{header, body.contentType, body.of(f.text)}
-						cost := w.send(f.name, slices.Repeat([]post{r}, at), b.N)
+						rounds := b.N
+						if at == 1 {
+							rounds *= 20 // or their time is too short to be measured
+						}
+						cost := w.send(f.name, slices.Repeat([]post{r}, at), rounds)
 						b.ReportMetric(0, "ns/op")
 						b.ReportMetric(cost.peak, "peak-MiB")
 						b.ReportMetric(cost.cpu, "cpu-ms/request")
@@ -106,7 +110,7 @@ func BenchmarkWorstBody(b *testing.B) {
 	}
 }
 
-// TestWorstBodies sends a process 80 bad bodies of all kinds at once.
+// TestWorstBodies sends a process every bad body of every sender at once.
 func TestWorstBodies(t *testing.T) {
 	w := newWorld(t)
 	senders := w.senders()

@@ -32,6 +32,7 @@ func TestOperations(t *testing.T) {
 	const users = 130
 	fresh, expired := w.user("ada", began.Add(time.Hour)), w.user("bob", began.Add(-time.Hour))
 	w.users(users, "dailyevent")
+	bearer := with(nil, "Authorization", "Bearer "+w.sign(map[string]any{"aud": clientID, "sub": "ada"}))
 
 	for _, a := range []struct {
 		name, function, method, path string
@@ -42,6 +43,7 @@ func TestOperations(t *testing.T) {
 	}{
 		{"a visitor's way to Google", "oauth2init", "GET", "/oauth2init", nil, with(nil, "Accept", "text/html"), 302, 0, 0, 0},
 		{"a signed-in user's page", "listlabels", "GET", "/listlabels", nil, fresh, 200, 1, 0, 1},
+		{"the page of who sends a bearer token", "listlabels", "GET", "/listlabels", nil, bearer, 200, 1, 0, 2}, // labels, and the issuer's keys once a process
 		{"the first page of an hour", "listlabels", "GET", "/listlabels", nil, expired, 200, 1, 1, 2},
 		{"a page after the end of a session", "listlabels", "GET", "/listlabels", nil, w.header(session.Session{Browser: seal.NewID()}.SignIn("ada", seal.NewID(), began)), 302, 1, 0, 0},
 		{"an upload", "createfile", "POST", "/createfile", body, with(with(fresh, "Content-Type", contentType), "Accept", "application/json"), 200, 1, 0, 1},
@@ -50,7 +52,7 @@ func TestOperations(t *testing.T) {
 		{"a job's run", "dailyevent", "POST", "/dailyevent", strings.NewReader(`{"time_zone":"Etc/UTC"}`), w.runHeader("dailyevent"), 200, users + 2, 0, users + 1},
 	} {
 		t.Run(a.name, func(t *testing.T) {
-			p := start(t, ours, binary(t, ours, a.function), w.environment(a.function), nil, "/", anyStatus)
+			p := start(t, ours, binary(t, ours, a.function), w.environment(a.function, authIssuer...), nil, "/", anyStatus)
 			before := w.count(t)
 			firestore.reads.Store(0)
 			firestore.writes.Store(0)

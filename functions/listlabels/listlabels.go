@@ -2,7 +2,6 @@
 package listlabels
 
 import (
-	"cmp"
 	_ "embed"
 
 	"google.golang.org/api/gmail/v1"
@@ -39,13 +38,20 @@ var system = map[string]string{
 	"CATEGORY_UPDATES": "Updates", "CATEGORY_FORUMS": "Forums",
 }
 
-// Words returns the names for people.
-func (l labels) Words() []string {
-	words := make([]string, len(l.Names))
+// A label is one as people read it, with its name in the API where that is another.
+type label struct{ Words, Name string }
+
+// Labels returns the labels for people.
+func (l labels) Labels() []label {
+	all := make([]label, len(l.Names))
 	for i, name := range l.Names {
-		words[i] = cmp.Or(system[name], name)
+		if words, ok := system[name]; ok {
+			all[i] = label{words, name}
+		} else {
+			all[i].Words = name
+		}
 	}
-	return words
+	return all
 }
 
 func listLabels(c *httpfunc.Call) (*httpfunc.View, error) {

@@ -110,8 +110,12 @@ func (x *exchange) showSignedIn(v *View) error {
 	return x.show(v)
 }
 
+// usualPage is how large most pages are at most, in bytes.
+const usualPage = 8 << 10
+
 func (x *exchange) replyPage(status int, v *View, d *pageData) {
 	var b bytes.Buffer
+	b.Grow(usualPage)
 	d.x = x
 	if x.f.File {
 		v.Allow("connect-src 'self'") // the script that shows how far an upload is

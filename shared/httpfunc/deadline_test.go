@@ -2,6 +2,8 @@ package httpfunc
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -139,4 +141,14 @@ func TestDeadlines(t *testing.T) {
 			t.Errorf("%v, %+v", err, answer)
 		}
 	})
+}
+
+func TestUploadEndsWithItsTime(t *testing.T) {
+	r := request("POST", "/probe", "a")
+	ctx, cancel := context.WithDeadline(r.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	body := &boundedBody{x: &exchange{r: r.WithContext(ctx), w: httptest.NewRecorder()}, left: 9, streamed: true}
+	if b, err := io.ReadAll(body); len(b) > 0 || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%q, %v", b, err)
+	}
 }

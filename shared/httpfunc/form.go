@@ -125,6 +125,9 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return 0, b.over
 	}
 	if now := time.Now(); b.streamed && now.Sub(b.extended) > time.Second {
+		if err := b.x.r.Context().Err(); err != nil { // progress or not, an upload has its time
+			return 0, err
+		}
 		b.x.bodyWithin(bodyTimeout)
 		b.extended = now
 	}

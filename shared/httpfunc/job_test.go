@@ -165,3 +165,27 @@ func TestJobRun(t *testing.T) {
 		}
 	})
 }
+
+// The limiter stands alone here: a run at the pace of a quota would take its time.
+func TestRunKeepsToItsQuota(t *testing.T) {
+	k := newKit(t)
+	x := &exchange{App: k.App, f: &handler{Function: Function{Quota: 600, Timeout: time.Minute}}, r: request("POST", "/job", "")}
+	limit := x.newRun(k.at()).limit
+	began := time.Now()
+	for _, turn := range []struct {
+		what  string
+		after time.Duration
+		n     int
+		may   bool
+	}{
+		{"the first turn begins at once", 0, 1, true},
+		{"the second waits for the quota", 0, 1, false},
+		{"what a pause of a second left undone is caught up on", time.Second, 10, true},
+		{"and no more than that", time.Second, 1, false},
+		{"of a long pause, little is", time.Hour, runParallel + 1, false},
+	} {
+		if may := limit.AllowN(began.Add(turn.after), turn.n); may != turn.may {
+			t.Errorf("%s: %t", turn.what, may)
+		}
+	}
+}

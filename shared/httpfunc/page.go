@@ -184,8 +184,13 @@ func (d *pageData) Switched() bool {
 func (d *pageData) HasForm() bool { return d.hasForm }
 
 // Style returns our style, and Script our script: exactly what the policy has the hash of.
-func (d *pageData) Style() template.HTML  { return template.HTML("<style>" + style + "</style>") }
-func (d *pageData) Script() template.HTML { return template.HTML("<script>" + script + "</script>") }
+func (d *pageData) Style() template.HTML  { return styleHTML }
+func (d *pageData) Script() template.HTML { return scriptHTML }
+
+var (
+	styleHTML  = template.HTML("<style>" + style + "</style>")
+	scriptHTML = template.HTML("<script>" + script + "</script>")
+)
 
 // SignInURL returns where a sign-in begins that asks for no permission and comes back to the page.
 func (d *pageData) SignInURL() string {

@@ -84,7 +84,10 @@ func (x *exchange) newRun(slot time.Time) *run {
 	if deadline, ok := x.r.Context().Deadline(); ok {
 		budget = min(budget, time.Until(deadline))
 	}
-	rn := &run{exchange: x, slot: slot, began: x.now(), perUser: min(userTimeout, budget/4), limit: rate.NewLimiter(limit, 1)}
+	rn := &run{exchange: x, slot: slot, began: x.now(), perUser: min(userTimeout, budget/4), limit: rate.NewLimiter(limit, runParallel)}
+	// So many turns may begin at once after a pause, such as the reading of a page takes, or each pause would lower the
+	// rate for good. At first there is nothing to be caught up on.
+	rn.limit.AllowN(time.Now(), runParallel-1)
 	rn.until = rn.began.Add(budget - rn.perUser)
 	rn.turns.SetLimit(runParallel)
 	return rn
