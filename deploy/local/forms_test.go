@@ -65,7 +65,7 @@ func TestFaultsStandBesideTheirFields(t *testing.T) {
 	b.write("end", "2030-03-01T09:00")
 	b.press("Make appointment")
 	b.hasStatus(400)
-	b.shows(`document.activeElement.name`, "title")
+	b.do(chromedp.Poll(`document.activeElement.name === "title"`, nil, chromedp.WithPollingTimeout(patience))) // it gets the focus with the first frame
 	for field, text := range map[string]string{"title": "Give the appointment a title.", "end": "The end has to be after the start."} {
 		b.shows(`document.getElementById(document.querySelector("[name=`+field+`][aria-invalid]").getAttribute("aria-describedby").split(" ")[0]).innerText`, text)
 	}
