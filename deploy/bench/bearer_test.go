@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -33,5 +32,5 @@ func BenchmarkBearer(b *testing.B) {
 	slices.Sort(more)
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(more[len(more)/2], "cpu-ms-more")
-	b.Log(fmt.Sprintf("%.3f", more))
+	b.Logf("%.3f", more)
 }

@@ -203,7 +203,7 @@ func TestFileIsChosenAgain(t *testing.T) {
 	b.press("Create file") // and no file is chosen
 	b.hasStatus(400)
 	b.sees("Choose notes <b>.txt again, or write a text instead.")
-	b.shows(`document.activeElement.name`, "file")
+	b.do(chromedp.Poll(`document.activeElement.name === "file"`, nil, chromedp.WithPollingTimeout(patience)))
 	b.choose("notes <b>.txt", 3)
 	b.press("Create file")
 	b.hasStatus(200)
