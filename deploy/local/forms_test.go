@@ -46,11 +46,12 @@ func (b *tab) choose(name string, size int) {
 
 func (b *tab) withoutScripts() { b.do(emulation.SetScriptExecutionDisabled(true)) }
 
-// network takes the tab's network away, or gives it one that sends so many bytes a second; -1 is no limit.
-func (b *tab) network(offline bool, upload float64) {
+// network takes the tab's network away, or gives it one whose answers take so many milliseconds and which sends so
+// many bytes a second; -1 is no limit.
+func (b *tab) network(offline bool, latency, upload float64) {
 	b.t.Helper()
 	b.do(chromedp.ActionFunc(func(ctx context.Context) error {
-		_, err := network.EmulateNetworkConditionsByRule(offline, []*network.Conditions{{DownloadThroughput: -1, UploadThroughput: upload}}).Do(ctx)
+		_, err := network.EmulateNetworkConditionsByRule(offline, []*network.Conditions{{Latency: latency, DownloadThroughput: -1, UploadThroughput: upload}}).Do(ctx)
 		return err
 	}))
 }
@@ -140,13 +141,15 @@ func TestDoubleClickSendsOnce(t *testing.T) {
 	b.press("Continue")
 	b.write("name", "notes.txt")
 	sent := b.posts()
-	b.goes(chromedp.Evaluate(`{
+	b.network(false, 2000, -1) // so that it is still on its way at the second click
+	b.goes(chromedp.Evaluate(`(async () => {
 		const button = document.querySelector("main form button");
 		button.click();
-		if (button.textContent !== "Working…" || button.getAttribute("aria-live") !== "polite") throw button.outerHTML;
+		if (button.textContent !== "Working…" || button.ariaLive !== "polite") throw button.outerHTML;
+		await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 		button.click();
-		document.querySelector("main form").requestSubmit();
-	}`, nil))
+		button.form.requestSubmit();
+	})(), null`, nil))
 	b.sees("Your file is in your Drive")
 	if n := sent.Load(); n != 1 {
 		t.Errorf("sent %d times", n)
@@ -159,7 +162,7 @@ func TestLargeUploadShowsHowFarItIs(t *testing.T) {
 	b.open("/createfile")
 	b.press("Continue")
 	b.choose("large.bin", 6<<20)
-	b.network(false, 2<<20)
+	b.network(false, 0, 2<<20)
 	b.click("Create file")
 	b.do(chromedp.Poll(`(() => { const bar = document.querySelector("progress"); return bar && bar.value > 0.1 && bar.value < 1; })()`, nil, chromedp.WithPollingTimeout(patience)))
 	b.sees("Your file is in your Drive", "large.bin")
@@ -173,10 +176,10 @@ func TestLargeUploadThatBreaksKeepsTheForm(t *testing.T) {
 	b.write("name", "mine.bin")
 	b.choose("large.bin", 2<<20)
 	b.refuses = "ERR_INTERNET_DISCONNECTED"
-	b.network(true, -1)
+	b.network(true, 0, -1)
 	b.click("Create file")
 	b.sees("The connection broke.")
-	b.network(false, -1)
+	b.network(false, 0, -1)
 	b.passes()
 	b.click("Create file")
 	b.sees("Your file is in your Drive", "mine.bin")

@@ -1,9 +1,8 @@
 // What a form does beyond what browsers do by themselves. Without scripts every form works all the same.
 {
-  // Fields that ask for it are filled with what this browser knows: its time zone, and full hours to come. What
-  // somebody typed and came back to stays.
+  // Fields that ask for it are filled with what this browser knows: its time zone, and full hours to come. Over
+  // that the browser puts what somebody typed and comes back to [HTML: restore persisted state].
   for (const field of document.querySelectorAll("[data-zone], [data-hours]")) {
-    if (field.value !== field.defaultValue) continue;
     if ("zone" in field.dataset) {
       field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.value;
     } else {
