@@ -151,11 +151,22 @@ var process = sync.OnceValues(func() (*App, error) {
 // 100 (deploy/bench).
 const gcPercent = 130
 
+// nameMetadataServer tells Google's libraries where the metadata server is. Otherwise they look once whether there
+// is one, and remember for the life of the process that there was none; it may be seconds late after a start. Where
+// its address is given they ask anew each time [cloud.google.com/go/compute/metadata: OnGCE].
+func nameMetadataServer() {
+	const name, address = "GCE_METADATA_HOST", "169.254.169.254"
+	if os.Getenv(name) == "" {
+		os.Setenv(name, address)
+	}
+}
+
 // startDeployed ends a deployed process that is badly configured, so that it never takes traffic, and
 // otherwise has it finish its requests at SIGTERM and connect to Firestore.
 var startDeployed = sync.OnceFunc(func() {
 	var draining sync.WaitGroup
 	draining.Go(DrainOnSignal) // which starts a thread: meanwhile
+	nameMetadataServer()
 	a, err := Process()
 	if err != nil {
 		newLogger(os.Stderr, true).Error(err.Error())

@@ -123,3 +123,14 @@ func TestTogether(t *testing.T) {
 		t.Errorf("by itself: %d", w.Code)
 	}
 }
+
+// A metadata server that is late after a start must not be taken for none by Google's libraries, which remember it.
+func TestMetadataServer(t *testing.T) {
+	for given, want := range map[string]string{"": "169.254.169.254", "127.0.0.1:1": "127.0.0.1:1"} {
+		t.Setenv("GCE_METADATA_HOST", given)
+		nameMetadataServer()
+		if got := os.Getenv("GCE_METADATA_HOST"); got != want {
+			t.Errorf("%q becomes %q, want %q", given, got, want)
+		}
+	}
+}
