@@ -85,7 +85,7 @@ func (w *world) startLocal(t testing.TB, addr string) (*process, *exec.Cmd) {
 			return
 		}
 		local.path = filepath.Join(local.dir, "local")
-		if out, err := exec.Command("go", "build", "-o", local.path, "functions.local/oauth/deploy/local").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", local.path, "functions.local/oauth/deploy/local").CombinedOutput(); err != nil {
 			local.err = fmt.Errorf("%w: %s", err, out)
 		}
 	})

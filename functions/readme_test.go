@@ -183,7 +183,7 @@ func TestReadmeAddsFunctions(t *testing.T) {
 	put("go.mod", readPage(t, "go.mod"))
 	put("go.sum", readPage(t, "go.sum"))
 
-	run(nil, "go", "build", "-o", "new", "./deploy/new")
+	run(nil, "go", "build", "-buildvcs=false", "-o", "new", "./deploy/new")
 	for name, source := range map[string]string{"listtasklists -from listlabels": code[0], "remindme -from createevent": code[2], "weeklyreview -from dailyevent": code[3]} {
 		args := strings.Fields(name)
 		run(nil, "./new", args...)
@@ -200,7 +200,7 @@ func TestReadmeAddsFunctions(t *testing.T) {
 	put(answer[2], answer[1])
 	put("functions/listtasklists/listtasklists_test.go", testHead+code[1])
 	run(nil, "go", "test", "./functions/listtasklists", "./functions/remindme", "./functions/weeklyreview")
-	run(nil, "go", "build", "-o", "local", "./deploy/local")
+	run(nil, "go", "build", "-buildvcs=false", "-o", "local", "./deploy/local")
 
 	n := newcomer(t, dir)
 	t.Run("the page asks for its permission and lists", func(t *testing.T) {

@@ -75,7 +75,7 @@ func binary(tb testing.TB, name, function string) string {
 			tb.Fatal(err)
 		}
 	}
-	command(tb, dir, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, target)
+	command(tb, dir, "go", "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", file, target)
 	built.of[key] = file
 	return file
 }

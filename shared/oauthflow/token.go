@@ -83,6 +83,12 @@ type transportError struct{ error }
 func (e *transportError) Unwrap() error { return e.error }
 
 func (t wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		// net/http sends such a call once more where an idle connection turns out to be closed, as after a freeze of the
+		// instance. That does no harm: a code that was redeemed after all is refused, and nothing was to be had of it.
+		r = r.Clone(r.Context())
+		r.Header["X-Idempotency-Key"] = nil // which is not sent
+	}
 	res, err := t.base.RoundTrip(r)
 	if err != nil {
 		return nil, &transportError{err}
