@@ -56,6 +56,22 @@ func (a account) Permissions() []permission {
 	return all
 }
 
+// testingLifetime is how long a refresh token lives whose app is in Testing mode [Google: refresh token expiration].
+const testingLifetime = 7 * 24 * time.Hour
+
+// Ends says until when the permission lasts, or nothing where it has no end that is known.
+func (a account) Ends() string {
+	g := a.grant
+	if g.RefreshExpiry.IsZero() || !g.Usable() {
+		return ""
+	}
+	text := "Your permission ends on " + g.RefreshExpiry.Format("2 January 2006") + "; then you are asked again"
+	if g.RefreshExpiry.Sub(g.Consented) <= testingLifetime+time.Hour {
+		return text + ": this service is being tested, and Google ends each permission of such an app after 7 days."
+	}
+	return text + "."
+}
+
 // A job is background work, and how it stands with a user.
 type job struct {
 	Name, Title string

@@ -13,6 +13,22 @@ import (
 var accounts = &handler{Function: Function{Name: accountName, Title: "My account"}, serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{"GET", "HEAD", "POST"}}
 
 func TestAccount(t *testing.T) {
+	t.Run("says when the permission ends, and that of an app in Testing mode why", func(t *testing.T) {
+		for days, says := range map[time.Duration]string{0: "", 7: "this service is being tested", 30: "then you are asked again."} {
+			k := newKit(t)
+			g, c := k.grant(ada, someScope)
+			if days > 0 {
+				g.RefreshExpiry = k.clock.Add(days * 24 * time.Hour)
+			}
+			if err := k.store.Put(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			w := k.serve(accounts, request("GET", "/account", "", "Cookie", c.Name+"="+c.Value))
+			if page := w.Body.String(); !strings.Contains(page, says) || strings.Contains(page, "Your permission ends on") != (days > 0) || strings.Contains(page, "being tested") != (days == 7) {
+				t.Errorf("%d days: %s", days, page)
+			}
+		}
+	})
 	t.Run("shows what is kept, the newest session first", func(t *testing.T) {
 		k := newKit(t)
 		g, c := k.grant(ada, someScope, "https://www.googleapis.com/auth/youtube.readonly")
