@@ -47,13 +47,13 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 			switch {
 			case a.refresh == "" && (!usable || g.Narrower && a.mayRenew):
 				return errNoRefreshToken
+			case usable && proven != nil && proven.RefreshToken == g.RefreshToken:
+				event = "signed in"
+				g.Scopes, g.Narrower = slices.Clone(proven.Scopes), proven.Narrower // as they were stored, whatever the proof named
 			case !usable || covers(a.scopes, g.Scopes):
 				event = f.take(g, a)
 			case late:
 				event = "signed in"
-			case proven != nil && proven.RefreshToken == g.RefreshToken:
-				event = "signed in"
-				g.Scopes, g.Narrower = slices.Clone(proven.Scopes), proven.Narrower // as they were stored
 			default:
 				unproven = g.Clone()
 				return errUnchanged

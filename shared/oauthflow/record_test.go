@@ -54,6 +54,20 @@ func TestNothingThatWasGrantedIsForgotten(t *testing.T) {
 		}
 		holds(t, w, labels, calendar)
 	})
+	t.Run("a popup asks for less, and the refresh that proves the stored token names as little", func(t *testing.T) {
+		w := newWorld(t, nil)
+		p := w.signedIn(ada, labels, calendar)
+		code := w.popup(ada, "")
+		w.google.EditTokenResponse(func(m map[string]any) { m["scope"] = "openid email" })
+		if _, err := p.FinishPopup(t.Context(), code, p.Browser); err != nil {
+			t.Fatal(err)
+		}
+		w.google.EditTokenResponse(nil)
+		if g := w.grant(ada); g.Narrower {
+			t.Error("marked as narrower")
+		}
+		holds(t, w, labels, calendar)
+	})
 	t.Run("a sign-in for identity only asks for less", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.signedIn(ada, labels)
