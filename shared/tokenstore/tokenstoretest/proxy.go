@@ -1,6 +1,7 @@
 package tokenstoretest
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
@@ -110,16 +111,35 @@ func (p *Proxy) answer(client, server net.Conn) {
 	var (
 		replies replies
 		buffer  [32 << 10]byte
+		queue   = make(chan late, 1024) // so that what comes in pieces comes no later than what comes at once
+		sent    = make(chan struct{})
 	)
-	for {
+	go func() {
+		defer close(sent)
+		defer server.Close()
+		for l := range queue {
+			select {
+			case <-time.After(time.Until(l.due)):
+			case <-p.closed:
+				return
+			}
+			if _, err := client.Write(l.said); err != nil {
+				return
+			}
+		}
+	}()
+	defer func() {
+		close(queue)
+		<-sent
+	}()
+	for end := false; !end; {
 		n, err := server.Read(buffer[:])
 		if err != nil {
 			return
 		}
-		said := buffer[:n]
-		end, delay := false, time.Duration(0)
+		said, due := buffer[:n], time.Now()
 		p.set(func() {
-			delay = p.delay
+			due = due.Add(p.delay)
 			switch ended := replies.in(said); {
 			case p.muted:
 				said = nil
@@ -134,17 +154,18 @@ func (p *Proxy) answer(client, server net.Conn) {
 				p.pass -= ended
 			}
 		})
-		if delay > 0 {
-			select {
-			case <-time.After(delay):
-			case <-p.closed:
-				return
-			}
-		}
-		if _, err := client.Write(said); err != nil || end {
+		select {
+		case queue <- late{bytes.Clone(said), due}:
+		case <-sent:
 			return
 		}
 	}
+}
+
+// late is what the server said, and when its client is to get it.
+type late struct {
+	said []byte
+	due  time.Time
 }
 
 // replies finds the ends of gRPC replies in what an HTTP/2 server says: the HEADERS frames with the
