@@ -1,7 +1,6 @@
 package fakegoogle
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,8 +16,6 @@ type apiError struct {
 	locationType string
 	info         *errorInfo
 	details      []any  // more of them
-	newFormat    bool   // there is no list of errors with short reasons
-	canonical    string // the status by name where the HTTP status does not tell
 	challenge    string // WWW-Authenticate
 }
 
@@ -67,10 +64,8 @@ func writeAPIError(w http.ResponseWriter, e *apiError) {
 	body := map[string]any{
 		"code":    e.status,
 		"message": e.message,
-		"status":  cmp.Or(e.canonical, canonical(e.status)),
-	}
-	if !e.newFormat {
-		body["errors"] = []any{item}
+		"status":  canonical(e.status),
+		"errors":  []any{item},
 	}
 	details := e.details
 	if e.info != nil {

@@ -2,9 +2,6 @@ package fakegoogle
 
 import (
 	"cmp"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net"
@@ -62,20 +59,6 @@ func (s *Server) AppToken(user string, edit func(claims map[string]any)) string 
 	return s.appKeys.current().sign("JWT", claims)
 }
 
-// RotateAppKeys makes a new key of the same kind for the app's issuer. The one before stays published
-// until the next rotation.
-func (s *Server) RotateAppKeys() {
-	if s.appKeys.current().algorithm() == "RS256" {
-		s.appKeys.rotate(newRSAKey())
-		return
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic("fakegoogle: P-256 key: " + err.Error())
-	}
-	s.appKeys.rotate(key)
-}
-
 // serveAppDiscovery is the issuer's configuration [OpenID Connect Discovery §4], as short as Firebase's.
 func (s *Server) serveAppDiscovery(w http.ResponseWriter, r *http.Request) {
 	if s.public.Load() == nil {
@@ -87,7 +70,7 @@ func (s *Server) serveAppDiscovery(w http.ResponseWriter, r *http.Request) {
 	writeAPIJSON(w, http.StatusOK, map[string]any{
 		"issuer": issuer, "jwks_uri": issuer + "/jwks",
 		"response_types_supported": []string{"id_token"}, "subject_types_supported": []string{"public"},
-		"id_token_signing_alg_values_supported": []string{s.appKeys.current().algorithm()},
+		"id_token_signing_alg_values_supported": []string{algorithm},
 	})
 }
 

@@ -26,11 +26,10 @@ var (
 type Event struct {
 	ID, Summary, Description, Location string
 	Start, End                         EventTime
-	Attendees                          []string // email addresses
-	Link                               string   // its page
-	Meet                               string   // the address of its Google Meet room, if it has one
-	Cancelled                          bool     // deleted by the user; its id is never free again
-	Created                            time.Time
+	Attendees                          []string       // email addresses
+	Link                               string         // its page
+	Meet                               string         // the address of its Google Meet room, if it has one
+	Cancelled                          bool           // deleted by the user; its id is never free again
 	body                               map[string]any // the whole resource as it is answered
 	purged                             bool
 }
@@ -116,9 +115,8 @@ func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 	if c.who.event(e.ID) != nil {
 		return nil, apiErrorf(http.StatusConflict, "duplicate", "The requested identifier already exists.")
 	}
-	e.Created = s.now()
 	e.Link = s.inBrowsers("https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.ID+" "+c.who.Email)))
-	stamp := e.Created.UTC().Format("2006-01-02T15:04:05.000Z")
+	stamp := s.now().UTC().Format("2006-01-02T15:04:05.000Z")
 	self := map[string]any{"email": c.who.Email, "self": true}
 	e.body = maps.Clone(body)
 	delete(e.body, "conferenceData")

@@ -10,7 +10,6 @@ type Client struct {
 	ID, Secret   string
 	RedirectURIs []string // compared as whole strings
 	Origins      []string // pages that may open the popup; with at least one, the redirect URI "postmessage" is allowed
-	Mobile       string   // the client ID of this project's mobile app: the azp of ID tokens that it brings; default ID
 }
 
 // popupRedirect is the redirect URI of a code that was delivered to a popup's opener

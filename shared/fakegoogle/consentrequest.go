@@ -162,7 +162,7 @@ func (req *consentRequest) answer(q url.Values) url.Values {
 	if req.hasState {
 		q.Set("state", req.state)
 	}
-	q.Set("iss", Issuer)
+	q.Set("iss", issuer)
 	return q
 }
 

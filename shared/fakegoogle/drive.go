@@ -36,8 +36,8 @@ type File struct {
 	SHA256             string // hex, of the whole content
 	Content            []byte // its first 64 KiB
 	Client             string // the OAuth client that made it
-	Created            time.Time
-	Trashed            bool // in the trash; it is still answered
+	Trashed            bool   // in the trash; it is still answered
+	created            time.Time
 	link               string
 }
 
@@ -48,7 +48,7 @@ func (f *File) resource() map[string]any {
 	return map[string]any{
 		"kind": "drive#file", "id": f.ID, "name": f.Name, "mimeType": f.MimeType, "description": f.Description,
 		"size": strconv.FormatInt(f.Size, 10), "sha256Checksum": f.SHA256, "webViewLink": f.Link(),
-		"createdTime": f.Created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": f.Trashed,
+		"createdTime": f.created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": f.Trashed,
 	}
 }
 
@@ -130,7 +130,7 @@ func (s *Server) saveFile(c *call, f *File) (map[string]any, *apiError) {
 	if f.Name == "" {
 		f.Name = "Untitled"
 	}
-	f.Client, f.Created = c.client, s.now()
+	f.Client, f.created = c.client, s.now()
 	f.link = s.inBrowsers("https://drive.google.com/file/d/" + f.ID + "/view")
 	c.who.fileIDs[f.ID] = true
 	c.who.files = append(c.who.files, f)

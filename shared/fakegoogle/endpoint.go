@@ -36,10 +36,6 @@ func (s *Server) api(ep endpoint, h func(*call) (map[string]any, *apiError)) htt
 			writeAPIError(w, fault)
 			return
 		}
-		if refuse := s.refusalOf(c.who, r.URL.Path); refuse != nil {
-			refuse(w, apiOf(r.URL.Path), s.now())
-			return
-		}
 		q := r.URL.Query()
 		if alt := q.Get("alt"); alt != "" && alt != "json" {
 			writeAPIError(w, apiErrorf(http.StatusBadRequest, "invalidAltValue", "Only alt=json is served here.").at("parameter", "alt"))

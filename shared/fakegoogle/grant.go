@@ -11,6 +11,9 @@ import (
 // without a word [Google: Refresh token expiration].
 const maxRefreshTokens = 100
 
+// accessTokenLifetime is how long an access token can be used.
+const accessTokenLifetime = time.Hour
+
 // testingLifetime is the life of a refresh token while the consent screen is in Testing mode, unless
 // it only tells who the user is [Google: Refresh token expiration].
 const testingLifetime = 7 * 24 * time.Hour
@@ -30,21 +33,13 @@ type accessToken struct {
 type refreshToken struct {
 	grantKey
 	scopes   []string
-	combined bool  // covers what is granted later too
-	order    int64 // the lowest of a grant is the oldest
-	issued   time.Time
-	expires  time.Time
+	combined bool      // covers what is granted later too
+	order    int64     // the lowest of a grant is the oldest
+	expires  time.Time // zero for no end
 }
 
 // alive reports whether the token can still be used at t.
 func (r *refreshToken) alive(t time.Time) bool { return r.expires.IsZero() || t.Before(r.expires) }
-
-// endBy lets the token end at that time if it would live longer; the zero time is no end.
-func (r *refreshToken) endBy(t time.Time) {
-	if !t.IsZero() && r.alive(t) {
-		r.expires = t
-	}
-}
 
 // secondsLeft is the refresh_token_expires_in of a token that ends.
 func (r *refreshToken) secondsLeft(now time.Time) int {
@@ -61,19 +56,16 @@ func (s *Server) granted(client, sub string) []string {
 // newAccessToken makes an access token. Callers hold s.mu.
 func (s *Server) newAccessToken(key grantKey, scopes []string) string {
 	token := "ya29.a0" + randomText()
-	s.access[token] = &accessToken{key, slices.Clone(scopes), s.now().Add(s.ttl)}
+	s.access[token] = &accessToken{key, slices.Clone(scopes), s.now().Add(accessTokenLifetime)}
 	return token
 }
 
 // newRefreshToken makes a refresh token and ends the oldest one beyond the limit. Callers hold s.mu.
 func (s *Server) newRefreshToken(key grantKey, scopes []string, combined bool) string {
 	s.sequence++
-	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence, issued: s.now()}
+	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence}
 	if s.testing && !onlyIdentity(scopes) {
 		r.expires = s.now().Add(testingLifetime)
-	}
-	if who := s.account(key.sub); who != nil {
-		r.endBy(who.accessEnds)
 	}
 	token := "1//0" + randomText()
 	s.refresh[token] = r

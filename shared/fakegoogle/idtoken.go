@@ -10,19 +10,18 @@ import (
 	"time"
 )
 
-// Issuer is the iss of every ID token and of every answer of the consent page, wherever the server runs.
-const Issuer = "https://accounts.google.com"
+// issuer is the iss of every ID token and of every answer of the consent page, wherever the server runs.
+const issuer = "https://accounts.google.com"
 
 const idTokenLifetime = time.Hour
 
-// idToken makes the ID token that goes with an access token; azp is the client that asked, aud the one it
-// is for. Callers hold s.mu.
-func (s *Server) idToken(who User, azp, aud string, scopes []string, access, nonce string) string {
+// idToken makes the ID token that goes with an access token. Callers hold s.mu.
+func (s *Server) idToken(who User, client string, scopes []string, access, nonce string) string {
 	sum := sha256.Sum256([]byte(access))
 	claims := map[string]any{
-		"iss":     Issuer,
-		"azp":     azp,
-		"aud":     aud,
+		"iss":     issuer,
+		"azp":     client,
+		"aud":     client,
 		"sub":     who.Subject,
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), // [OpenID Connect Core §3.1.3.6]
 		"iat":     s.now().Unix(),
@@ -68,7 +67,7 @@ func (s *Server) SignIDTokenWith(key *rsa.PrivateKey, claims map[string]any) str
 
 func (s *Server) complete(claims map[string]any) map[string]any {
 	all := map[string]any{
-		"iss": Issuer,
+		"iss": issuer,
 		"iat": s.now().Unix(),
 		"exp": s.now().Add(idTokenLifetime).Unix(),
 	}

@@ -7,25 +7,7 @@ import (
 	"slices"
 )
 
-// OneTap returns the ID token that One Tap and Google's sign-in button give a page of that client, and that a
-// mobile app gets for its back end's client. It panics if there is no such user or client. edit, if there is
-// one, changes the claims; one that it sets to nil is left out.
-func (s *Server) OneTap(clientID, user string, edit func(claims map[string]any)) string {
-	s.mu.Lock()
-	who := s.account(user)
-	_, known := s.clients[clientID]
-	if who == nil || !known {
-		s.mu.Unlock()
-		panic("fakegoogle: no account " + user + " or no client " + clientID)
-	}
-	claims := oneTapClaims(who.User, clientID)
-	s.mu.Unlock()
-	if edit != nil {
-		edit(claims)
-	}
-	return s.SignIDToken(claims)
-}
-
+// oneTapClaims are those of the ID token that One Tap and Google's sign-in button give a page of that client.
 func oneTapClaims(who User, clientID string) map[string]any {
 	claims := map[string]any{
 		"azp": clientID, "aud": clientID, "sub": who.Subject, "email": who.Email, "email_verified": true,

@@ -26,11 +26,8 @@ func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, 
 		return nil, reason.fault()
 	}
 	scopes := r.scopes
-	if r.combined && !s.rules.Narrow {
+	if r.combined {
 		scopes = union(scopes, s.granted(r.client, r.sub))
-	}
-	if s.needsReauth(r, scopes) {
-		return nil, refreshError{"invalid_grant", "invalid_rapt"}.fault()
 	}
 	if asked := normalizeScopes(form.Get("scope")); len(asked) > 0 {
 		if len(minus(asked, scopes)) > 0 {
@@ -38,12 +35,9 @@ func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, 
 		}
 		scopes = asked
 	}
-	body := s.tokenResponse(r.grantKey, client.ID, scopes, s.newAccessToken(r.grantKey, scopes), "")
+	body := s.tokenResponse(r.grantKey, scopes, s.newAccessToken(r.grantKey, scopes), "")
 	if !r.expires.IsZero() {
 		body["refresh_token_expires_in"] = r.secondsLeft(s.now())
-	}
-	if s.rules.NoIDToken {
-		delete(body, "id_token")
 	}
 	return body, nil
 }

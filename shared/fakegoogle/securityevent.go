@@ -31,14 +31,14 @@ func (s *Server) SecurityEvent(user, kind, reason string, edit func(claims map[s
 	if !ok {
 		panic("fakegoogle: no security event " + kind)
 	}
-	const issuer = Issuer + "/" // with the closing slash, unlike an ID token's
+	const eventIssuer = issuer + "/" // with the closing slash, unlike an ID token's
 	s.mu.Lock()
 	if who := s.account(user); who != nil {
 		user = who.Subject
 	}
 	clients := slices.Sorted(maps.Keys(s.clients))
 	s.mu.Unlock()
-	event := map[string]any{"subject": map[string]any{"subject_type": "iss-sub", "iss": issuer, "sub": user}}
+	event := map[string]any{"subject": map[string]any{"subject_type": "iss-sub", "iss": eventIssuer, "sub": user}}
 	switch {
 	case kind == "verification":
 		event = map[string]any{"state": reason}
@@ -46,7 +46,7 @@ func (s *Server) SecurityEvent(user, kind, reason string, edit func(claims map[s
 		event["reason"] = reason
 	}
 	claims := map[string]any{
-		"iss": issuer, "iat": s.now().Unix(), "jti": randomText(), "events": map[string]any{prefix + kind: event},
+		"iss": eventIssuer, "iat": s.now().Unix(), "jti": randomText(), "events": map[string]any{prefix + kind: event},
 	}
 	if claims["aud"] = clients; len(clients) == 1 {
 		claims["aud"] = clients[0]

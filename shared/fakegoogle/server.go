@@ -7,10 +7,8 @@
 package fakegoogle
 
 import (
-	"crypto"
 	"crypto/rsa"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,7 +21,6 @@ import (
 type Server struct {
 	mux     *http.ServeMux
 	now     func() time.Time
-	ttl     time.Duration
 	keys    *keyring
 	appKeys *keyring
 
@@ -39,7 +36,6 @@ type Server struct {
 	grants        map[grantKey]*grant
 	refreshErrors map[string]refreshError
 	testing       bool
-	rules         RefreshRules
 	sequence      int64
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)
@@ -50,21 +46,18 @@ type Server struct {
 
 // Options are what a Server starts with.
 type Options struct {
-	Clients        []Client         // registered OAuth clients; at least one, or AddClient later
-	Users          []User           // default: Ada Lovelace and Grace Hopper, both with labels and projects
-	Now            func() time.Time // default time.Now
-	AccessTokenTTL time.Duration    // default 1 hour
-	SigningKey     *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
-	AppKey         crypto.Signer    // the app issuer's first one: RSA for RS256 or P-256 for ES256; default: a new RSA key
-	Public         string           // as for SetPublic, where it is known already
+	Clients    []Client         // registered OAuth clients; AddClient adds more
+	Now        func() time.Time // default: time.Now
+	SigningKey *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+	Public     string           // as for SetPublic, where it is known already
 }
 
-// New returns a Server with the clients and users of opts. It does no I/O. Without opts.SigningKey the
-// first key is made when an ID token or the key set is asked for.
+// New returns a Server with the clients of opts and two users, Ada Lovelace and Grace Hopper, who both have labels
+// and projects. It does no I/O. Without opts.SigningKey the first key is made when an ID token or the key set is
+// asked for.
 func New(opts Options) *Server {
 	s := &Server{
 		now:           opts.Now,
-		ttl:           opts.AccessTokenTTL,
 		keys:          &keyring{},
 		appKeys:       &keyring{},
 		clients:       map[string]Client{},
@@ -79,24 +72,13 @@ func New(opts Options) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.ttl <= 0 {
-		s.ttl = time.Hour
-	}
 	if opts.SigningKey != nil {
 		s.keys.rotate(opts.SigningKey)
-	}
-	if opts.AppKey != nil {
-		s.appKeys.rotate(opts.AppKey)
 	}
 	for _, c := range opts.Clients {
 		s.AddClient(c)
 	}
-	if len(opts.Users) == 0 {
-		s.addDefaultUsers()
-	}
-	for _, u := range opts.Users {
-		s.AddUser(u)
-	}
+	s.addDefaultUsers()
 	if opts.Public != "" {
 		s.SetPublic(opts.Public)
 	}
@@ -167,13 +149,6 @@ func (s *Server) Calls(prefix string) int {
 		}
 	}
 	return n
-}
-
-// CallsByPath returns a copy of the request counts by exact path.
-func (s *Server) CallsByPath() map[string]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.calls)
 }
 
 // ResetCalls sets the counts to zero.

@@ -1,7 +1,6 @@
 package fakegoogle
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -24,6 +23,10 @@ func invalidGrant(description string) *tokenError {
 
 func invalidRequest(description string) *tokenError {
 	return &tokenError{status: http.StatusBadRequest, code: "invalid_request", description: description}
+}
+
+func invalidClient(description string) *tokenError {
+	return &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: description}
 }
 
 func (e *tokenError) write(w http.ResponseWriter) {
@@ -109,18 +112,18 @@ func (s *Server) authenticate(r *http.Request, form url.Values) (Client, *tokenE
 		user, errID = url.QueryUnescape(user)
 		secret, errSecret = url.QueryUnescape(pass)
 		if errID != nil || errSecret != nil || id != "" && id != user {
-			return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "Unauthorized"}
+			return Client{}, invalidClient("Unauthorized")
 		}
 		id = user
 	}
 	client, ok := s.clients[id]
 	switch {
 	case id == "" || !ok:
-		return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "The OAuth client was not found."}
+		return Client{}, invalidClient("The OAuth client was not found.")
 	case secret == "":
-		return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "client_secret is missing."}
+		return Client{}, invalidClient("client_secret is missing.")
 	case subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) != 1:
-		return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "Unauthorized"}
+		return Client{}, invalidClient("Unauthorized")
 	}
 	return client, nil
 }
@@ -153,11 +156,7 @@ func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *
 		return nil, fault
 	}
 	access := s.newAccessToken(code.grantKey, code.scopes)
-	azp := client.ID
-	if code.device {
-		azp = cmp.Or(client.Mobile, azp)
-	}
-	body := s.tokenResponse(code.grantKey, azp, code.scopes, access, code.nonce)
+	body := s.tokenResponse(code.grantKey, code.scopes, access, code.nonce)
 	if code.refresh {
 		token := s.newRefreshToken(code.grantKey, code.scopes, code.include)
 		body["refresh_token"] = token
@@ -188,15 +187,15 @@ func checkVerifier(challenge string, form url.Values) *tokenError {
 }
 
 // tokenResponse is the body that both grant types share. Callers hold s.mu.
-func (s *Server) tokenResponse(key grantKey, azp string, scopes []string, access, nonce string) map[string]any {
+func (s *Server) tokenResponse(key grantKey, scopes []string, access, nonce string) map[string]any {
 	body := map[string]any{
 		"access_token": access,
-		"expires_in":   int(s.ttl.Seconds()) - 1,
+		"expires_in":   int(accessTokenLifetime.Seconds()) - 1,
 		"scope":        joinScopes(scopes),
 		"token_type":   "Bearer",
 	}
 	if who := s.account(key.sub); who != nil && slices.Contains(scopes, scopeOpenID) {
-		body["id_token"] = s.idToken(who.User, azp, key.client, scopes, access, nonce)
+		body["id_token"] = s.idToken(who.User, key.client, scopes, access, nonce)
 	}
 	return body
 }

@@ -16,11 +16,10 @@ const keptContent = 64 << 10
 
 // fileMetadata is the part of a Drive file resource that a client may set.
 type fileMetadata struct {
-	ID          string   `json:"id"`
-	Name        string   `json:"name"`
-	MimeType    string   `json:"mimeType"`
-	Description string   `json:"description"`
-	Parents     []string `json:"parents"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	MimeType    string `json:"mimeType"`
+	Description string `json:"description"`
 }
 
 func (m fileMetadata) file() *File {

@@ -1,9 +1,6 @@
 package fakegoogle
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
 // User is a Google account.
 type User struct {
@@ -15,12 +12,10 @@ type User struct {
 // account is a user with all that Google holds for them.
 type account struct {
 	User
-	fileIDs    map[string]bool // generated ids; true once a file has it
-	files      []*File
-	events     []*Event
-	projects   []Project
-	accessEnds time.Time // of all refresh tokens; zero for no end
-	refusals   []accountRefusal
+	fileIDs  map[string]bool // generated ids; true once a file has it
+	files    []*File
+	events   []*Event
+	projects []Project
 }
 
 // AddUser adds an account, in place of one with the same Subject.
@@ -44,16 +39,6 @@ func (s *Server) SetLabels(sub string, labels []string) {
 	defer s.mu.Unlock()
 	if a := s.account(sub); a != nil {
 		a.Labels = slices.Clone(labels)
-	}
-}
-
-// SetEmail gives the account of the user with that subject another address, as a person or an
-// administrator may.
-func (s *Server) SetEmail(sub, email string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.account(sub); a != nil {
-		a.Email = email
 	}
 }
 
