@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// apiError is a refusal in the shape that Google's JSON APIs share.
+// An apiError is a refusal in the form that Google's JSON APIs share.
 type apiError struct {
 	status       int
 	reason       string // the old, short reason, e.g. insufficientPermissions
@@ -15,7 +15,7 @@ type apiError struct {
 	location     string // what the error is about, e.g. a header or a parameter
 	locationType string
 	info         *errorInfo
-	details      []any  // more of them
+	details      []any  // beside info
 	challenge    string // WWW-Authenticate
 }
 
@@ -32,7 +32,7 @@ func (e *apiError) at(locationType, location string) *apiError {
 	return e
 }
 
-// canonical is the status by name as in google.rpc.Code.
+// canonical returns the name in google.rpc.Code that goes with an HTTP status.
 func canonical(status int) string {
 	switch status {
 	case http.StatusBadRequest:

@@ -22,7 +22,7 @@ var (
 	}
 )
 
-// Event is an event in a user's primary calendar.
+// An Event is an event in a user's primary calendar.
 type Event struct {
 	ID, Summary, Description, Location string
 	Start, End                         EventTime
@@ -30,18 +30,18 @@ type Event struct {
 	Link                               string         // its page
 	Meet                               string         // the address of its Google Meet room, if it has one
 	Cancelled                          bool           // deleted by the user; its id is never free again
-	body                               map[string]any // the whole resource as it is answered
-	purged                             bool
+	body                               map[string]any // the whole resource, as answers show it
+	purged                             bool           // found no more
 }
 
-// validEventID is Google's rule for ids that a client chooses: base32hex in lower case, 5 to 1024
-// characters.
+// validEventID reports whether a client may choose this id: base32hex in lower case, 5 to 1024 characters
+// [Calendar API: events, id].
 func validEventID(id string) bool {
 	return len(id) >= 5 && len(id) <= 1024 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuv") == ""
 }
 
-// Events returns the events of the user with that subject, oldest first, deleted ones included until they
-// are purged.
+// Events returns the events of the user with that subject, oldest first. Deleted ones are among them until they are
+// purged.
 func (s *Server) Events(sub string) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *Server) Events(sub string) []Event {
 	return events
 }
 
-// checkCalendar lets only the user's own calendar through.
+// checkCalendar refuses any calendar but the user's own.
 func checkCalendar(c *call) *apiError {
 	if id := c.r.PathValue("calendar"); id != "primary" && id != c.who.Email {
 		return apiErrorf(http.StatusNotFound, "notFound", "Not Found")
@@ -67,7 +67,7 @@ func checkCalendar(c *call) *apiError {
 	return nil
 }
 
-// getEvent is events.get.
+// getEvent serves events.get.
 func (s *Server) getEvent(c *call) (map[string]any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,6 +80,7 @@ func (s *Server) getEvent(c *call) (map[string]any, *apiError) {
 	return nil, apiErrorf(http.StatusNotFound, "notFound", "Not Found")
 }
 
+// event returns the event with the id, or nil.
 func (a *account) event(id string) *Event {
 	for _, e := range a.events {
 		if e.ID == id {
@@ -89,7 +90,7 @@ func (a *account) event(id string) *Event {
 	return nil
 }
 
-// insertEvent is events.insert. An id that exists is refused with 409, so that a repeat makes nothing.
+// insertEvent serves events.insert. It refuses an id that is taken with 409, so that a repeat makes nothing.
 func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 	var body map[string]any
 	if fault := readJSON(c.r.Body, &body); fault != nil {
@@ -179,13 +180,13 @@ func parseEvent(body map[string]any) (*Event, *apiError) {
 	return e, nil
 }
 
-// plain reports whether text holds nothing that nobody sees, such as U+200B or a soft hyphen.
+// plain reports whether every character of text can be seen: none is a space, a U+200B or a soft hyphen, for example.
 func plain(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar }) < 0
 }
 
-// DeleteEvent deletes an event as its user does in Calendar: it is still answered, as cancelled, and its
-// id stays taken.
+// DeleteEvent deletes an event of the user with that subject, as the user does in Calendar: events.get still returns it,
+// as cancelled, and its id stays taken.
 func (s *Server) DeleteEvent(sub, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -198,7 +199,8 @@ func (s *Server) DeleteEvent(sub, id string) {
 	}
 }
 
-// PurgeEvent is what becomes of a deleted event after a time: it is found no more, and its id stays taken.
+// PurgeEvent does to an event what happens to a deleted one after some time: it is found no more, and its id stays
+// taken.
 func (s *Server) PurgeEvent(sub, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"sync"
 )
 
-// keyring holds the signing keys, the current one first, and those that are still published.
+// A keyring holds the signing keys that are published, the current one first.
 type keyring struct {
 	mu   sync.Mutex
 	keys []signingKey
@@ -27,9 +27,10 @@ type signingKey struct {
 // published is how many keys the key set holds: the current one and the one before.
 const published = 2
 
-// ready makes the first key if there is none yet.
+// ready makes the first key, if there is none yet.
 func (k *keyring) ready() { k.current() }
 
+// current returns the key that signs.
 func (k *keyring) current() signingKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -39,6 +40,7 @@ func (k *keyring) current() signingKey {
 	return k.keys[0]
 }
 
+// named gives the key an id.
 func named(key *rsa.PrivateKey) signingKey { return signingKey{strings.ToLower(rand.Text()), key} }
 
 func newRSAKey() *rsa.PrivateKey {
@@ -49,7 +51,7 @@ func newRSAKey() *rsa.PrivateKey {
 	return key
 }
 
-// rotate puts next in front of the keys.
+// rotate makes next the current key.
 func (k *keyring) rotate(next *rsa.PrivateKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -59,10 +61,10 @@ func (k *keyring) rotate(next *rsa.PrivateKey) {
 	}
 }
 
-// RotateKeys makes a new signing key. The one before stays published until the next rotation.
+// RotateKeys makes a new key of Google's the current one. The one before stays published until the next rotation.
 func (s *Server) RotateKeys() { s.keys.rotate(newRSAKey()) }
 
-// serve is the JSON Web Key Set [RFC 7517].
+// serve answers with the keys as a JSON Web Key Set [RFC 7517].
 func (k *keyring) serve(w http.ResponseWriter, maxAge string) {
 	k.ready()
 	k.mu.Lock()
@@ -78,7 +80,7 @@ func (k *keyring) serve(w http.ResponseWriter, maxAge string) {
 
 func (s *Server) serveCerts(w http.ResponseWriter, _ *http.Request) { s.keys.serve(w, "21600") }
 
-// public is the key as a JSON Web Key [RFC 7518 §6].
+// public returns the public key as a JSON Web Key [RFC 7518 §6.3].
 func (k signingKey) public() map[string]string {
 	text := base64.RawURLEncoding.EncodeToString
 	return map[string]string{

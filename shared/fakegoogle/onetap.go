@@ -19,14 +19,14 @@ func oneTapClaims(who User, clientID string) map[string]any {
 	return claims
 }
 
-// serveSelect is what One Tap shows in a frame and the sign-in button in a popup: the accounts, of which one
-// gives the page its ID token.
+// serveSelect serves what One Tap shows in a frame and the sign-in button in a popup: the accounts. The page gets an ID
+// token of the one that the user picks.
 func (s *Server) serveSelect(w http.ResponseWriter, r *http.Request) {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		showError(w, http.StatusForbidden, &pageError{"access_denied", "This form came from another site."})
 		return
 	}
-	s.keys.ready() // making the first key takes a while: not under the lock
+	s.keys.ready() // making the first key takes a while, and must not hold the lock
 	q := r.URL.Query()
 	origin := q.Get("origin")
 	s.mu.Lock()

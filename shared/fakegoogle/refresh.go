@@ -5,11 +5,11 @@ import (
 	"net/url"
 )
 
-// refreshError is why a user's refresh tokens do not work at the moment.
+// A refreshError is why a user's refresh tokens are refused at the moment.
 type refreshError struct{ code, subtype string }
 
-// refreshAccess gives a new access token for a refresh token. The older access tokens stay good, and
-// the refresh token stays the same. Callers hold s.mu.
+// refreshAccess returns a new access token for a refresh token. Older access tokens stay valid, and the refresh token
+// stays the same. Callers hold s.mu.
 func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, *tokenError) {
 	token := form.Get("refresh_token")
 	if token == "" {
@@ -55,9 +55,9 @@ func (e refreshError) fault() *tokenError {
 	return f
 }
 
-// SetRefreshError makes every refresh for the user with that subject fail with that error and
-// error_subtype, until it is called with an empty error. The tokens themselves stay.
-// Examples: "invalid_grant", "invalid_rapt"; "admin_policy_enforced", "".
+// SetRefreshError lets every refresh for the user with that subject fail with this error and error_subtype, such as
+// "invalid_grant" and "invalid_rapt", or "admin_policy_enforced" and "". An empty code ends that: the tokens themselves
+// stay.
 func (s *Server) SetRefreshError(sub, code, subtype string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,9 +1,8 @@
-// Package fakegoogle is a strict, stateful stand-in for Google on this machine: the consent page, the
-// token endpoint and the few APIs that the functions call, all on one http.Handler. It plays the issuer
-// of an app's own users as well.
+// Package fakegoogle is a strict, stateful stand-in for Google: one http.Handler with the consent page, the token
+// endpoint and the few APIs that the functions call. It also plays the issuer of an app's own users.
 //
-// It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it
-// through httptest.NewServer, and deploy/local serves it to a browser.
+// It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it through
+// httptest.NewServer, and deploy/local serves it to a browser.
 package fakegoogle
 
 import (
@@ -17,14 +16,14 @@ import (
 	"time"
 )
 
-// Server is the stand-in for Google. All its methods are safe for concurrent use.
+// A Server is the stand-in for Google. Its methods are safe for concurrent use.
 type Server struct {
 	mux     *http.ServeMux
 	now     func() time.Time
 	keys    *keyring
 	appKeys *keyring
 
-	public atomic.Pointer[url.URL] // where browsers reach the pages; nil until it is said
+	public atomic.Pointer[url.URL] // of SetPublic, or nil
 
 	mu            sync.Mutex // guards everything below
 	clients       map[string]Client
@@ -36,7 +35,7 @@ type Server struct {
 	grants        map[grantKey]*grant
 	refreshErrors map[string]refreshError
 	testing       bool
-	sequence      int64
+	sequence      int64 // counts refresh tokens
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)
 	answers       map[string]map[string]any // by path
@@ -116,7 +115,7 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// ServeHTTP counts the request, fails it if Fail says so, and else answers as Google would.
+// ServeHTTP counts the request, and lets it fail if Fail or Refuse planned that. Otherwise it answers as Google would.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r = s.withoutPrefix(r)
@@ -125,11 +124,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		s.mux.ServeHTTP(w, r)
 	}
-	// An answer that comes before the end of an upload would reset the connection under the client.
+	// If the answer came before the end of an upload, the client might see a reset connection instead of it.
 	io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20))
 }
 
-// count records a request and takes the failure planned for it, if any.
+// count counts a request and returns the failure that is planned for it, or nil.
 func (s *Server) count(path string) *Failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,8 +136,8 @@ func (s *Server) count(path string) *Failure {
 	return s.takeFailure(path)
 }
 
-// Calls returns the number of requests whose path has the prefix, since the start or the last
-// ResetCalls. Failed ones count too.
+// Calls returns the number of requests whose path has the prefix, since the start or the last ResetCalls. Those that
+// failed count as well.
 func (s *Server) Calls(prefix string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
