@@ -38,20 +38,17 @@ var system = map[string]string{
 	"CATEGORY_UPDATES": "Updates", "CATEGORY_FORUMS": "Forums",
 }
 
-// A label is one as people read it, with its name in the API where that is another.
-type label struct{ Words, Name string }
-
 // Labels returns the labels for people.
-func (l labels) Labels() []label {
-	all := make([]label, len(l.Names))
+func (l labels) Labels() []httpfunc.Item {
+	items := make([]httpfunc.Item, len(l.Names))
 	for i, name := range l.Names {
 		if words, ok := system[name]; ok {
-			all[i] = label{words, name}
+			items[i] = httpfunc.Item{Text: words, Name: name}
 		} else {
-			all[i].Words = name
+			items[i].Text = name
 		}
 	}
-	return all
+	return items
 }
 
 func listLabels(c *httpfunc.Call) (*httpfunc.View, error) {
