@@ -135,7 +135,7 @@ func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.L
 
 // serveFrontEnd serves the page that plays a front end of one's own, where it can sign users in.
 func (st *site) serveFrontEnd(beside []net.Listener) {
-	p := frontend.Page{BaseURL: st.config.BaseURL, Client: st.config.ClientID, Google: st.pages}
+	p := frontend.Page{BaseURL: st.config.BaseURL, Client: st.config.ClientID, Google: st.pages, Words: map[string]string{}}
 	switch issuer := st.config.AuthIssuer; {
 	case issuer == oauthflow.Issuer:
 		p.OneTap = true
@@ -153,6 +153,9 @@ func (st *site) serveFrontEnd(beside []net.Listener) {
 	}
 	for _, f := range functions(isForUsers) {
 		p.Functions = append(p.Functions, frontend.Function{Name: f.Name, Title: f.Title, Job: isJob(f)})
+		for _, scope := range f.Scopes.First() {
+			p.Words[scope] = f.Permission
+		}
 	}
 	serveBeside(beside, st.config, p.Handler())
 }
