@@ -154,12 +154,14 @@ type logged struct {
 	log    *lockedBuffer
 	read   int
 	fake   *fakegoogle.Server
+	queue  *taskList
 	store  *failingStore
 	client *http.Client
 	url    string
 }
 
-func newLogged(t *testing.T) *logged {
+// newLogged starts one, with name, value pairs set over the environment.
+func newLogged(t *testing.T, pairs ...string) *logged {
 	t.Helper()
 	keys, err := seal.New()
 	if err != nil {
@@ -169,10 +171,14 @@ func newLogged(t *testing.T) *logged {
 	w := &logged{log: &lockedBuffer{}, store: &failingStore{Store: tokenstore.NewMemory()}, url: "http://" + server.Listener.Addr().String()}
 	client := fakegoogle.Client{ID: "id", Secret: "secret", RedirectURIs: []string{w.url + "/oauth2callback"}, Origins: []string{w.url}}
 	w.fake = fakegoogle.New(fakegoogle.Options{Clients: []fakegoogle.Client{client}})
-	google := httptest.NewServer(w.fake)
+	w.queue = &taskList{google: w.fake}
+	google := httptest.NewServer(w.queue)
 	t.Cleanup(google.Close)
 	env := map[string]string{"BASE_URL": w.url, "TOKEN_STORE": "memory", "TOKEN_KEYSET": string(keys.JSON()), "OAUTH_CLIENT_JSON": client.JSON(),
 		"GOOGLE_BASE_URL": google.URL, "SCHEDULER_ACCOUNT": "scheduler@project.iam.gserviceaccount.com"}
+	for i := 0; i < len(pairs); i += 2 {
+		env[pairs[i]] = pairs[i+1]
+	}
 	app, err := httpfunc.New(httpfunc.Options{Getenv: func(name string) string { return env[name] }, Store: w.store, Log: w.log})
 	if err != nil {
 		t.Fatal(err)
@@ -228,8 +234,14 @@ func (w *logged) signIn(t *testing.T, path string) {
 // run runs the job as the scheduler does.
 func (w *logged) run(t *testing.T) {
 	t.Helper()
+	w.asService(t, `{"time_zone":"UTC"}`)
+}
+
+// asService posts to the job as the service account that may.
+func (w *logged) asService(t *testing.T, body string) {
+	t.Helper()
 	token := w.fake.SignIDToken(map[string]any{"aud": w.url + "/dailyevent", "email": "scheduler@project.iam.gserviceaccount.com", "email_verified": true, "sub": "1"})
-	w.do(t, "POST", w.url+"/dailyevent", strings.NewReader(`{"time_zone":"UTC"}`), "Authorization", "Bearer "+token, "Content-Type", "application/json")
+	w.do(t, "POST", w.url+"/dailyevent", strings.NewReader(body), "Authorization", "Bearer "+token, "Content-Type", "application/json")
 }
 
 // expect says whether the filter finds one of the lines since it was asked last.

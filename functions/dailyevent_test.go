@@ -66,6 +66,19 @@ func TestDailyEvent(t *testing.T) {
 		expect(t, b.post("/dailyevent", enabled("perhaps")), http.StatusBadRequest, "true or false")
 		expect(t, w.browser().post("/dailyevent", enabled("true")), http.StatusUnauthorized, "Give permission")
 	})
+	t.Run("says on the account page for which day it was done last, also while a later run is not through", func(t *testing.T) {
+		w, b := newDaily(t)
+		expect(t, b.post("/dailyevent", enabled("true")), http.StatusOK)
+		const done = "on, last done for 2 March 2026"
+		if page := b.get("/account"); strings.Contains(page.body, "last done") {
+			t.Error("done before the first run")
+		}
+		expect(t, w.runAt("2026-03-01T23:30:00Z"), http.StatusOK) // which is the next day in Berlin
+		expect(t, b.get("/account"), http.StatusOK, done)
+		w.fake.Fail("/calendar/", 9, fakegoogle.Failure{Status: http.StatusServiceUnavailable, RetryAfter: time.Minute})
+		expect(t, w.runAt("2026-03-02T23:30:00Z"), http.StatusServiceUnavailable, "incomplete")
+		expect(t, b.get("/account"), http.StatusOK, done)
+	})
 	t.Run("is turned off without consent", func(t *testing.T) {
 		w, b := newDaily(t)
 		expect(t, b.post("/dailyevent", enabled("true")), http.StatusOK)

@@ -354,7 +354,7 @@ func TestARunWithoutAQueueTriesUsersAgainForItsSlot(t *testing.T) {
 	}
 	expect(t, w.post("taskjob", ""), http.StatusOK, `{"done":2,"skipped":1,"failed":0}`)
 	w.wantDone(map[int]int{1: 249})
-	if cursor, err := w.store.Cursor(t.Context(), "taskjob"); err != nil || cursor != "" {
+	if cursor, err := w.store.Cursor(t.Context(), "taskjob"); err != nil || cursor != `{"last":"2026-03-02T17:00:00Z"}` {
 		t.Errorf("cursor %q, %v", cursor, err)
 	}
 }

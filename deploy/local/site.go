@@ -136,7 +136,7 @@ func (s *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.Li
 
 // serveFrontEnd serves the page that plays a front end of the developer's own, if it can sign users in.
 func (s *site) serveFrontEnd(beside []net.Listener) {
-	p := frontend.Page{BaseURL: s.config.BaseURL, Client: s.config.ClientID, Google: s.pages}
+	p := frontend.Page{BaseURL: s.config.BaseURL, Client: s.config.ClientID, Google: s.pages, Words: map[string]string{}}
 	switch issuer := s.config.AuthIssuer; {
 	case issuer == oauthflow.Issuer:
 		p.OneTap = true
@@ -154,11 +154,14 @@ func (s *site) serveFrontEnd(beside []net.Listener) {
 	}
 	for _, f := range functions(isForUsers) {
 		p.Functions = append(p.Functions, frontend.Function{Name: f.Name, Title: f.Title, Job: isJob(f)})
+		for _, scope := range f.Scopes.First() {
+			p.Words[scope] = f.Permission
+		}
 	}
 	serveBeside(beside, s.config, p.Handler())
 }
 
-// explain makes faults of OAUTH_CLIENT_JSON name the flag -client-secret, where that is s.
+// explain makes faults of OAUTH_CLIENT_JSON name the flag -client-secret, where that is given.
 func (s *settings) explain(err error) error {
 	var faults config.Faults
 	if s.clientSecret == "" || !errors.As(err, &faults) {

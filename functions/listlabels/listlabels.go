@@ -39,20 +39,17 @@ var system = map[string]string{
 	"CATEGORY_UPDATES": "Updates", "CATEGORY_FORUMS": "Forums",
 }
 
-// A label is one as it is shown to people. Name is its name in the API, where that is another.
-type label struct{ Words, Name string }
-
 // Labels returns the labels as they are shown to people.
-func (l labels) Labels() []label {
-	all := make([]label, len(l.Names))
+func (l labels) Labels() []httpfunc.Item {
+	items := make([]httpfunc.Item, len(l.Names))
 	for i, name := range l.Names {
 		if words, ok := system[name]; ok {
-			all[i] = label{words, name}
+			items[i] = httpfunc.Item{Text: words, Name: name}
 		} else {
-			all[i].Words = name
+			items[i].Text = name
 		}
 	}
-	return all
+	return items
 }
 
 func listLabels(c *httpfunc.Call) (*httpfunc.View, error) {

@@ -33,6 +33,7 @@ type account struct {
 	Sessions []sessionInfo `json:"sessions"`         // newest first
 
 	grant *tokenstore.Grant
+	last  map[string]time.Time // for a person: the slot of each job that is on whose run ended last
 }
 
 // sessionInfo is one browser's sign-in.
@@ -76,6 +77,7 @@ func (a account) Ends() string {
 type job struct {
 	Name, Title string
 	On          bool
+	Last        string // the day for which it was done last, or ""
 	Skipped     string // in words, why it does nothing for the user though it is on
 }
 
@@ -88,6 +90,9 @@ func (a account) Work() []job {
 			continue
 		}
 		j := job{Name: f.Name, Title: f.Title, On: a.grant.HasJob(f.Name)}
+		if last := a.last[f.Name]; !last.IsZero() {
+			j.Last = last.Format("2 January 2006")
+		}
 		switch {
 		case !j.On:
 		case a.Reason != "":
@@ -137,10 +142,27 @@ func (x *exchange) accountPage() *View {
 	for _, s := range slices.Backward(g.Sessions) {
 		a.Sessions = append(a.Sessions, sessionInfo{s.Hash, s.Start, s.Hash == seal.HashID(x.session.ID), s.Browser, ageOf(x.now().Sub(s.Start))})
 	}
+	if !x.json {
+		a.last = x.lastSlots()
+	}
 	if !x.json && (x.form.Get("confirm") == "disconnect" || x.form.Get("action") == "disconnect" && x.r.Method == http.MethodPost) {
 		return disconnectView.View(a)
 	}
 	return accountView.View(a)
+}
+
+// lastSlots returns the slot of each job that is on whose run ended last, where that is known.
+func (x *exchange) lastSlots() map[string]time.Time {
+	last := map[string]time.Time{}
+	for _, job := range x.grant.Jobs {
+		p, err := x.readProgress(job)
+		if err != nil {
+			x.log.Warn("the last run of a job is not known", "job", job, "error", err)
+			break
+		}
+		last[job] = p.Last
+	}
+	return last
 }
 
 // ageOf says how long ago something was.

@@ -116,7 +116,6 @@ const usualPage = 8 << 10
 func (x *exchange) replyPage(status int, v *View, d *pageData) {
 	var b bytes.Buffer
 	b.Grow(usualPage)
-	d.x = x
 	if x.f.File {
 		v.Allow("connect-src 'self'") // the script that shows how far an upload is
 	}

@@ -138,9 +138,15 @@ func (v *View) At(name, value string) *View {
 
 // pageData is what a page's template sees.
 type pageData struct {
-	Title string
-	Value any
-	Alert *alert
+	Title    string
+	Value    any
+	Alert    *alert
+	Home     string // what the page at BASE_URL/ is called, or ""
+	Known    bool   // it was found out who is asking, if it is anybody
+	SignedIn bool   // somebody is
+	Email    string // their address, or ""
+	Switched bool   // another account was just left for theirs
+	HasForm  bool   // the page has a form, which our script is for; known behind the body
 
 	// Chosen is the name of a file that was sent with the form that comes again, or "". No browser lets a page
 	// choose it again.
@@ -148,7 +154,6 @@ type pageData struct {
 
 	x       *exchange
 	faults  Faults
-	hasForm bool
 	refresh string // where the browser is to go on by itself, or ""
 	mark    *mark  // of the page's form, where it is not that of who is signed in
 }
@@ -160,28 +165,6 @@ type alert struct {
 	ConsentURL string // where permission is given, or ""
 	Request    string // the number that the log has, or ""
 }
-
-// Known reports whether it was found out who is asking, if it is anybody.
-func (d *pageData) Known() bool { return d.x.known }
-
-// SignedIn reports whether anybody is signed in.
-func (d *pageData) SignedIn() bool { return d.x.grant != nil }
-
-// Email returns the signed-in user's address, or "".
-func (d *pageData) Email() string {
-	if d.x.grant == nil {
-		return ""
-	}
-	return d.x.grant.Email
-}
-
-// Switched reports whether another account was just left for this one.
-func (d *pageData) Switched() bool {
-	return d.x.grant != nil && d.x.session.JustSwitched(d.x.now())
-}
-
-// HasForm reports whether the page has a form, which our script is for. It is asked behind the body.
-func (d *pageData) HasForm() bool { return d.hasForm }
 
 // Style returns our style, and Script our script: exactly what the policy has the hash of.
 func (d *pageData) Style() template.HTML  { return styleHTML }
@@ -204,9 +187,6 @@ func (d *pageData) SignInURL() string {
 	return d.x.URL(signInName) + "?" + url.Values{"identity": {"only"}, "return_to": {back}}.Encode()
 }
 
-// Home returns what the page at BASE_URL/ is called, or "".
-func (d *pageData) Home() string { return d.x.home }
-
 // Refresh has the browser go on by itself. html/template takes no such attribute.
 func (d *pageData) Refresh() template.HTML {
 	if d.refresh == "" {
@@ -223,7 +203,7 @@ func (d *pageData) Form() (template.HTML, error) { return d.FormAt(d.x.f.Name) }
 
 // FormAt opens a form that posts to another function.
 func (d *pageData) FormAt(name string) (template.HTML, error) {
-	d.hasForm = true
+	d.HasForm = true
 	m := d.x.newMark()
 	if d.mark != nil {
 		m = *d.mark
@@ -240,6 +220,25 @@ func (d *pageData) FormAt(name string) (template.HTML, error) {
 		`<input type="hidden" name="` + markField + `" value="` + sealed + `">`), nil
 }
 
+// An Item is one of a list: what people read, and what programs call it, where that is something else.
+type Item struct{ Text, Name string }
+
+// List writes a list of items. A range in a template would take a tenth of a page's processor time for 30 of
+// them (deploy/bench).
+func (*pageData) List(items []Item) template.HTML {
+	var b strings.Builder
+	b.WriteString(`<ul class="list">` + "\n")
+	for _, item := range items {
+		b.WriteString("<li><bdi")
+		if item.Name != "" {
+			b.WriteString(` title="` + template.HTMLEscapeString(item.Name) + `"`)
+		}
+		b.WriteString(">" + template.HTMLEscapeString(item.Text) + "</bdi></li>\n")
+	}
+	b.WriteString("</ul>")
+	return template.HTML(b.String())
+}
+
 // JSON returns the value as indented JSON.
 func (d *pageData) JSON() (string, error) {
 	b, err := json.MarshalIndent(d.Value, "", "  ")
@@ -247,7 +246,11 @@ func (d *pageData) JSON() (string, error) {
 }
 
 func (x *exchange) render(b *bytes.Buffer, v *View, d *pageData) error {
-	d.Title, d.Value = cmp.Or(v.title, d.x.f.Title), v.value
+	d.x = x
+	d.Title, d.Value, d.Home, d.Known = cmp.Or(v.title, x.f.Title), v.value, x.home, x.known
+	if x.grant != nil {
+		d.SignedIn, d.Email, d.Switched = true, x.grant.Email, x.session.JustSwitched(x.now())
+	}
 	t, err := v.page.template()
 	if err != nil {
 		return err
@@ -259,11 +262,11 @@ func (x *exchange) render(b *bytes.Buffer, v *View, d *pageData) error {
 // first one that the browser knows.
 func (d *pageData) AsUser(link string) string {
 	u, err := url.Parse(link)
-	if err != nil || d.Email() == "" {
+	if err != nil || d.Email == "" {
 		return link
 	}
 	q := u.Query()
-	q.Set("authuser", d.Email())
+	q.Set("authuser", d.Email)
 	u.RawQuery = q.Encode()
 	return u.String()
 }

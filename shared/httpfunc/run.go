@@ -134,23 +134,39 @@ func (rn *run) incomplete() error {
 
 // progress is how far a slot's run has come. It is what the store keeps as the job's cursor.
 type progress struct {
-	Slot    time.Time `json:"slot"`
+	Slot    time.Time `json:"slot,omitzero"`
 	After   string    `json:"after,omitempty"` // users up to this owner had their turn
 	Through bool      `json:"through,omitempty"`
 	Again   []string  `json:"again,omitempty"` // except these
+	Last    time.Time `json:"last,omitzero"`   // the slot whose run ended last
+}
+
+// readProgress returns what the store keeps; nothing where that cannot be read.
+func (x *exchange) readProgress(job string) (p progress, err error) {
+	stored, err := x.store.Cursor(x.r.Context(), job)
+	if json.Unmarshal([]byte(stored), &p) != nil {
+		p = progress{}
+	}
+	return p, err
+}
+
+func (x *exchange) keepProgress(p progress) error {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return x.store.SetCursor(context.WithoutCancel(x.r.Context()), x.f.Name, string(b))
 }
 
 // everyUser goes through all users page by page, in bounded memory. How far the run came is stored, so that the
 // scheduler's next attempt at the same slot goes on from there, first with the users who failed in a way that may pass.
 func (rn *run) everyUser() error {
-	ctx := rn.r.Context()
-	stored, err := rn.store.Cursor(ctx, rn.f.Name)
+	p, err := rn.readProgress(rn.f.Name)
 	if err != nil {
 		return err
 	}
-	p := progress{Slot: rn.slot}
-	if old := (progress{}); json.Unmarshal([]byte(stored), &old) == nil && old.Slot.Equal(rn.slot) {
-		p = old
+	if !p.Slot.Equal(rn.slot) {
+		p = progress{Slot: rn.slot, Last: p.Last}
 	}
 	err = rn.goOn(&p)
 	err = cmp.Or(rn.wait(), err)
@@ -158,19 +174,10 @@ func (rn *run) everyUser() error {
 	if len(p.Again) > maxAgain { // too many to name: all of them have their turn again
 		p.After, p.Through, p.Again = "", false, nil
 	}
-	err = cmp.Or(err, rn.incomplete())
-	cursor := ""
-	if err != nil {
-		b, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		cursor = string(b)
+	if err = cmp.Or(err, rn.incomplete()); err == nil {
+		p = progress{Last: rn.slot}
 	}
-	if cursor == stored {
-		return err
-	}
-	return errors.Join(err, rn.store.SetCursor(context.WithoutCancel(ctx), rn.f.Name, cursor))
+	return errors.Join(err, rn.keepProgress(p))
 }
 
 // goOn begins the turns that p says are left, and keeps it up to date.

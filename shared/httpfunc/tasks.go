@@ -103,7 +103,7 @@ func (x *exchange) runTask() error {
 		}
 		if len(page) == 0 {
 			x.log.Info("every page of the job's slot was handed out", "job", x.f.Name, "slot", t.Slot)
-			return rn.end(what, nil)
+			return rn.end(what, x.keepProgress(progress{Last: t.Slot}))
 		}
 		next := t
 		next.After = page[len(page)-1].Owner

@@ -17,15 +17,10 @@ const (
 	clockSkew = 5 * time.Minute
 )
 
-// readJWT returns the claims of a JWT whose signature nobody has verified yet, if they fit issuer and c. A JWT is in
-// compact form, and signed with RS256 or ES256.
+// readJWT returns the claims of a JWT whose signature nobody has verified yet, if they fit issuer and c.
 func (f *Flow) readJWT(ctx context.Context, raw, issuer string, c oidc.Config) (*oidc.IDToken, error) {
 	if len(raw) > maxJWT {
 		return nil, errors.New("too long for a JWT")
-	}
-	// go-oidc takes "none" as well where it skips the signature.
-	if _, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256}); err != nil {
-		return nil, errors.New("not a JWT that is signed with RS256 or ES256")
 	}
 	c.Now, c.InsecureSkipSignatureCheck, c.SupportedSigningAlgs = f.config.Now, true, []string{oidc.RS256, oidc.ES256}
 	token, err := oidc.NewVerifier(issuer, nil, &c).Verify(ctx, raw)
@@ -57,8 +52,11 @@ func (f *Flow) verifyJWT(ctx context.Context, raw string, keys *issuerKeys, audi
 	return token, nil
 }
 
-// verifySignature checks the signature of a token that readJWT has read.
+// verifySignature checks the signature of a token that readJWT has read. It is in compact form, by RS256 or ES256.
 func verifySignature(ctx context.Context, raw string, keys *issuerKeys) error {
+	if _, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256}); err != nil {
+		return errors.New("not a JWT that is signed with RS256 or ES256")
+	}
 	_, err := keys.VerifySignature(ctx, raw)
 	if err != nil && !errors.Is(err, ErrUnavailable) {
 		return errors.New("not signed with a current key of its issuer")

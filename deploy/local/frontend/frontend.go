@@ -21,11 +21,12 @@ var page = template.Must(template.New("").Parse(html))
 type Page struct {
 	BaseURL   string // of the functions
 	Functions []Function
-	Client    string // the OAuth client's id
-	Google    string // where Google's pages are
-	OneTap    bool   // users sign in with Google's One Tap; otherwise
-	SignIn    string // this URL of the app's issuer signs in
-	Users     []User // one of these users
+	Words     map[string]string // what each scope permits
+	Client    string            // the OAuth client's id
+	Google    string            // where Google's pages are
+	OneTap    bool              // users sign in with Google's One Tap; otherwise
+	SignIn    string            // this URL of the app's issuer signs in
+	Users     []User            // one of these users
 }
 
 // A Function is one that acts for a user.

@@ -35,6 +35,21 @@ async function run(name, body) {
   } catch (error) {
     offer(error, name, body);
   }
+  tellState();
+}
+
+// tellState says which Google account is connected, and what it permits.
+async function tellState() {
+  const permitted = new Set();
+  try {
+    const {email, status, scopes} = await app.call("account");
+    at("state").textContent = status === "active" ? `Connected with ${email}, which permits to` : `${email} has to give its permission again.`;
+    if (status === "active") scopes.forEach((scope) => permitted.add(scope));
+  } catch (error) {
+    at("state").textContent = error.error === "consent_required" ? "No Google account is connected yet." : error.message;
+  }
+  for (const item of at("permissions").children) item.hidden = !permitted.has(item.dataset.scope);
+  at("permissions").hidden = permitted.size === 0;
 }
 
 // offer tells of an error, with the ways on that it has. replace says that the user wants another Google
@@ -64,6 +79,7 @@ async function signedIn(idToken) {
     const connected = await app.comeBack(replace && {replace});
     if (connected) show(connected);
     if (connected && name) await run(name, body);
+    else tellState();
   } catch (error) {
     offer(error, name, body, replace);
   }
