@@ -85,8 +85,8 @@ func (a *Access) Token(ctx context.Context, refused seal.Secret) (seal.Secret, e
 	return g.AccessToken, nil
 }
 
-// consent returns a ConsentError that asks for all that a needs, in place of one that asks for less. Other errors it
-// returns as they are.
+// consent returns a ConsentError that asks for all that a needs, in place of one that asks for less. It returns other
+// errors as they are.
 func (a *Access) consent(err error) error {
 	var consent *ConsentError
 	if errors.As(err, &consent) {

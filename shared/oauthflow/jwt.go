@@ -36,8 +36,8 @@ func (f *Flow) readJWT(ctx context.Context, raw, issuer string, c oidc.Config) (
 	return token, nil
 }
 
-// verifyJWT checks that a JWT is the issuer's of keys, for audience alone, in force and signed. What costs no download
-// it checks first. Its error is ErrUnavailable, or says what is wrong with the token.
+// verifyJWT checks that a JWT is of the issuer of keys, for audience alone, in force, and signed with one of keys. It
+// begins with what costs no download. Its error is ErrUnavailable, or says what is wrong with the token.
 func (f *Flow) verifyJWT(ctx context.Context, raw string, keys *issuerKeys, audience string) (*oidc.IDToken, error) {
 	token, err := f.readJWT(ctx, raw, keys.issuer, oidc.Config{ClientID: audience})
 	if err != nil {
@@ -76,7 +76,7 @@ func (f *Flow) checkIssuedAt(issued time.Time) error {
 	return nil
 }
 
-// wrap makes the error of a check one of sentinel. ErrUnavailable it returns as it is.
+// wrap makes the error of a check one of sentinel. It returns ErrUnavailable as it is.
 func wrap(sentinel, err error) error {
 	if errors.Is(err, ErrUnavailable) {
 		return err
