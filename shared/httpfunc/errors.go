@@ -26,7 +26,7 @@ import (
 type Error struct {
 	Status  int    // HTTP
 	Code    string // the "error" field for programs
-	Message string // for the person: what is wrong and what to do; what is somebody's in it by Isolate
+	Message string // for the person: what is wrong and what to do; a text that somebody else wrote stands in it by Isolate
 	Faults  Faults // what of Message is about which field, where it is about fields
 	Cause   error
 }

@@ -140,7 +140,7 @@ func (x *exchange) slot() (time.Time, error) {
 	return at.In(zone), nil
 }
 
-// detached is a context of its own time, for what must end well though the caller hangs up.
+// detached returns a context that ends after d, and not when the caller hangs up: for work that has to be finished.
 func detached(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), d)
 }

@@ -19,8 +19,7 @@ const (
 	markPurpose = "form"
 )
 
-// checkMark has a browser's form done for nobody but the account, and in no session but the one, that
-// it was shown to.
+// checkMark refuses a browser's form that was not shown to this account in this session.
 func (x *exchange) checkMark() error {
 	switch {
 	case x.r.Method != http.MethodPost, x.bearer != nil, x.json && x.form.mark == "":

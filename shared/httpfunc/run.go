@@ -85,8 +85,8 @@ func (x *exchange) newRun(slot time.Time) *run {
 		budget = min(budget, time.Until(deadline))
 	}
 	rn := &run{exchange: x, slot: slot, began: x.now(), perUser: min(userTimeout, budget/4), limit: rate.NewLimiter(limit, runParallel)}
-	// So many turns may begin at once after a pause, such as the reading of a page takes, or each pause would lower the
-	// rate for good. At first there is nothing to be caught up on.
+	// After a pause, such as the reading of a page takes, up to runParallel turns begin at once, or each pause would
+	// lower the rate for good. At the start there is nothing to catch up on.
 	rn.limit.AllowN(time.Now(), runParallel-1)
 	rn.until = rn.began.Add(budget - rn.perUser)
 	rn.turns.SetLimit(runParallel)
@@ -207,13 +207,14 @@ func (rn *run) each(grants []*tokenstore.Grant) (int, error) {
 	return len(grants), nil
 }
 
-// named is each for users who are known by name. Those who turned the job off, or were never there, are skipped.
+// named begins the turns of these owners, and returns how many it began or skipped, in their order. Those who turned
+// the job off, or were never there, are skipped.
 func (rn *run) named(owners []string) (int, error) {
 	for i, owner := range owners {
 		g, err := rn.store.Get(rn.r.Context(), owner)
 		switch {
 		case isNotFound(err), err == nil && !g.HasJob(rn.f.Name):
-			rn.sort(owner, errOff)
+			rn.count(owner, errOff)
 			continue
 		case errors.Is(err, seal.ErrUnknownKey):
 			g, err = &tokenstore.Grant{Owner: owner, Reason: tokenstore.ReasonUnknownKey}, nil
@@ -240,7 +241,7 @@ func (rn *run) begin(g *tokenstore.Grant) error {
 	rn.turns.Go(func() error {
 		ctx, cancel := detached(ctx, rn.perUser) // the caller may hang up: nobody asks for g again
 		defer cancel()
-		rn.sort(g.Owner, rn.turn(ctx, g))
+		rn.count(g.Owner, rn.turn(ctx, g))
 		return nil
 	})
 	return nil
@@ -258,8 +259,8 @@ func (rn *run) ended() error {
 	return rn.everybody
 }
 
-// sort counts a user's turn by what came of it.
-func (rn *run) sort(owner string, err error) {
+// count counts a user's turn by what came of it.
+func (rn *run) count(owner string, err error) {
 	log := rn.log.With("job", rn.f.Name, "owner", rn.config.Keyset.Hash(owner))
 	why := rn.judge(err)
 	rn.mu.Lock()

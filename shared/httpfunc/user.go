@@ -30,8 +30,8 @@ func (x *exchange) serveUser() error {
 	return x.showSignedIn(view)
 }
 
-// authorized sees to it that somebody is signed in who has granted what scopes name, and that a form
-// was shown to them. Otherwise its errors are a *oauthflow.ConsentError or an *accountChangedError.
+// authorized checks that somebody is signed in who has granted scopes, and that the form they post was shown
+// to them. It returns a *oauthflow.ConsentError or an *accountChangedError where that is not so.
 func (x *exchange) authorized(scopes Scopes) (err error) {
 	if x.access, err = x.flow.Authorize(x.r.Context(), x.grant, scopes); err != nil {
 		return err
@@ -68,8 +68,8 @@ var backHTML string
 
 var backPage = NewPage("Go back to your form", backHTML)
 
-// lacksScope makes a consent error of Google's word that the token does not cover a call, although the
-// grant has all that the function declares; unless the user comes from being asked for just that.
+// lacksScope makes a consent error of Google's refusal of a call for want of a scope, although the grant has
+// all that the function declares. Who was asked for just that a moment ago is not asked again.
 func (x *exchange) lacksScope(err error) error {
 	if refusal := userclient.Read(err, x.now()); refusal == nil || refusal.Kind != userclient.ScopeMissing {
 		return err
