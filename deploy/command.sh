@@ -1,10 +1,10 @@
-# Running commands, or printing them where DRY_RUN is set.
+# Functions that run commands, or print them where DRY_RUN is set. Scripts source this file.
 # shellcheck shell=bash
 
-# gcloud has to say what it finds, whatever it was configured to: silence would be taken for absence.
+# gcloud has to print what it finds, however the user has configured it: silence would be taken for absence.
 export CLOUDSDK_CORE_USER_OUTPUT_ENABLED=true CLOUDSDK_CORE_VERBOSITY=warning CLOUDSDK_CORE_DISABLE_PROMPTS=true
 
-# quoted prints a command so that it can be pasted into a shell.
+# quoted COMMAND... prints a command so that it can be pasted into a shell.
 quoted() {
   local word line='' plain='^[A-Za-z0-9_./:=,@%+-]+$' quote=\' escaped="'\\''"
   for word; do
@@ -14,7 +14,7 @@ quoted() {
   printf '%s' "${line# }"
 }
 
-# run prints a command and runs it.
+# run COMMAND... prints a command and runs it.
 run() {
   if [ -n "${DRY_RUN-}" ]; then
     printf '%s\n' "$(quoted "$@")"
@@ -24,8 +24,9 @@ run() {
   "$@"
 }
 
-# attempt PATTERN COMMAND... runs a command, again where it fails with a message of that pattern, for about a minute
-# and a half: Google needs a while to make known what was just made. What it printed is in $said.
+# attempt PATTERN COMMAND... runs a command, and repeats it for about a minute and a half while it fails with a message
+# that matches the pattern: what was just made at Google takes a while to be known everywhere. $said then holds what the
+# command printed last.
 attempt() {
   local pattern=$1 n
   shift
@@ -36,9 +37,10 @@ attempt() {
     sleep "$PAUSE"
   done
 }
+# What gcloud says of an API that was just switched on.
 not_yet='SERVICE_DISABLED|has not been used in project|API has not been enabled'
 
-# patiently COMMAND... runs a command that may need what was made a moment ago.
+# patiently COMMAND... is run for a command that may need what was made a moment ago: it is repeated as by attempt.
 patiently() {
   if [ -n "${DRY_RUN-}" ]; then
     run "$@"
@@ -54,8 +56,8 @@ patiently() {
   return 1
 }
 
-# absent CHECK... succeeds where the check says that there is no such thing. Where it fails for another reason, the
-# script ends with what it said.
+# absent CHECK... succeeds if the command CHECK fails because there is no such thing. If CHECK fails for another reason,
+# the script ends with what it printed.
 absent() {
   local said
   if attempt "$not_yet" "$@"; then return 1; fi
@@ -64,7 +66,7 @@ absent() {
   exit 1
 }
 
-# unless CHECK... -- COMMAND... runs the command where the check finds nothing.
+# unless CHECK... -- COMMAND... runs COMMAND if CHECK finds nothing: see absent.
 unless() {
   local check=()
   while [ "$1" != -- ]; do
@@ -79,7 +81,7 @@ unless() {
   fi
 }
 
-# together COMMAND NAME... runs COMMAND NAME for all names at once. It fails where one failed, and says which to repeat.
+# together COMMAND NAME... runs COMMAND NAME for all names at once. It fails if one fails, and prints what to repeat.
 together() {
   local command=$1 name i=0 pids=() log well='' failed=''
   shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Deploys the functions whose code or settings changed: deploy/deploy.sh NAME...|all|app
-# DRY_RUN=1 prints the commands. FORCE=1 deploys what did not change, too. STAGED=1 takes what stage.sh laid out.
+# DRY_RUN=1 prints the commands. FORCE=1 also deploys what did not change. STAGED=1 deploys what stage.sh laid out before.
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$0")/.."
@@ -9,11 +9,11 @@ cd "$(dirname "$0")/.."
 names=$(selected "$@")
 [ -n "${STAGED-}" ] || deploy/stage.sh "$@" >&2
 
-# environment NAME... prints NAME=value,... of the variables that are not empty.
+# environment NAME... prints the variables that are not empty, as NAME=value,NAME=value.
 environment() {
   local name pairs=''
   for name; do
-    [ -z "${!name}" ] || pairs+=,$name=${!name//,/ } # a comma can be in OAUTH_SCOPES only, where a space is the same
+    [ -z "${!name}" ] || pairs+=,$name=${!name//,/ } # only OAUTH_SCOPES can hold a comma, and a space means the same there
   done
   printf '%s' "${pairs#,}"
 }
@@ -40,14 +40,14 @@ deploy() {
     --build-service-account="projects/$GOOGLE_CLOUD_PROJECT/serviceAccounts/$BUILD_ACCOUNT"
     --set-secrets="$SECRETS"
     --set-env-vars="$(environment $variables)")
-  # Of what is uploaded, and of the settings. A label's value has at most 63 characters.
+  # The version names what is uploaded and the settings. It becomes a label, whose value has at most 63 characters.
   version=$(sed 's/.* //' "$STAGES/$name.report")-$(printf '%s\n' "${command[@]}" | cksum | cut -d ' ' -f 1)
   if grep -q "^$name	$version	ACTIVE	True" <<<"$deployed"; then
     echo "is deployed as it is here already; FORCE=1 deploys it again"
   else
     run "${command[@]}" --source="$STAGES/$name" --format=none --update-labels="version=$version"
   fi
-  # After every deploy, which may have failed half way or undo it.
+  # This is done every time: an earlier run may have failed before it, and a deploy may undo it.
   case $PUBLIC in
     no-invoker-check) run gcloud run services update "$name" "${place[@]}" --no-invoker-iam-check ;;
     *)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has functions read the newest versions of their secrets, without a build: deploy/restart.sh NAME...|all
+# Makes functions read the newest versions of their secrets, without a build: deploy/restart.sh NAME...|all
 # DRY_RUN=1 prints the commands.
 set -euo pipefail
 unset CDPATH
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . deploy/settings.sh
 names=$(selected "$@")
 
-# A secret is read when an instance starts, and a label makes a new revision.
+# Instances read secrets when they start. A changed label makes a new revision, and so new instances.
 now=$(date -u +%Y%m%d-%H%M%S)
 restart() {
   run gcloud run services update "$1" --project="$GOOGLE_CLOUD_PROJECT" --region="$REGION" --update-labels="restarted=$now"

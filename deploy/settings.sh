@@ -1,4 +1,4 @@
-# The settings of the deployment, for the scripts beside it, which run in the folder above.
+# The settings of the deployment. The scripts beside this file source it, in the checkout's top folder.
 # shellcheck shell=bash disable=SC2034
 
 # Each of these can be set in the environment.
@@ -7,7 +7,7 @@
 : "${ALL_IN_ONE:=}" # 1: one function, app, serves all the others under their paths
 case " $* ${NAMES-} " in *' app '*) ALL_IN_ONE=1 ;; esac
 
-# The id of a project of a domain is DOMAIN:PROJECT, and names turn it round.
+# The id of a project that belongs to a domain is DOMAIN:PROJECT. In host names and email addresses it is PROJECT.DOMAIN.
 case $GOOGLE_CLOUD_PROJECT in
   *:*) PROJECT_NAME=${GOOGLE_CLOUD_PROJECT#*:}.${GOOGLE_CLOUD_PROJECT%%:*} ;;
   *) PROJECT_NAME=$GOOGLE_CLOUD_PROJECT ;;
@@ -29,13 +29,13 @@ PLATFORM_URL=https://$REGION-$PROJECT_NAME.cloudfunctions.net${ALL_IN_ONE:+/app}
 : "${INGRESS:=all}"       # internal-and-gclb: a load balancer is the only way in
 : "${PUBLIC:=allUsers}"   # no-invoker-check: where an organization forbids allUsers
 
-# Of each function. Memory and timeout stand in the function's own file.
+# For each function. Its memory and timeout are in its own file.
 : "${CPU:=1}"
 : "${CONCURRENCY:=80}"
 : "${MAX_INSTANCES:=10}"
 RUNTIME=go126
 
-# Who the functions are, who starts the jobs, and who builds.
+# The service accounts as which the functions run, jobs are started, and builds run.
 FUNCTIONS_ACCOUNT=oauth-functions@$PROJECT_NAME.iam.gserviceaccount.com
 SCHEDULER_ACCOUNT=oauth-scheduler@$PROJECT_NAME.iam.gserviceaccount.com
 BUILD_ACCOUNT=oauth-builder@$PROJECT_NAME.iam.gserviceaccount.com
@@ -45,7 +45,7 @@ CLIENT_SECRET=oauth-client
 KEYSET_SECRET=token-keyset
 SECRETS=OAUTH_CLIENT_JSON=$CLIENT_SECRET:latest,TOKEN_KEYSET=$KEYSET_SECRET:latest
 
-# What every function finds in its environment, unless empty, and what those that run jobs find besides.
+# The environment of every function, without what is empty, and what is added for functions that run jobs.
 ENVIRONMENT='BASE_URL GOOGLE_CLOUD_PROJECT FIRESTORE_DATABASE COLLECTION_PREFIX SESSION_COOKIE OAUTH_SCOPES AUTH_ISSUER AUTH_AUDIENCE FRONT_ENDS ALLOWED_DOMAINS'
 JOB_ENVIRONMENT='SCHEDULER_ACCOUNT TASK_QUEUE'
 
@@ -54,11 +54,11 @@ case $TASK_QUEUE in
   *) TASK_QUEUE=projects/$GOOGLE_CLOUD_PROJECT/locations/$REGION/queues/$TASK_QUEUE ;;
 esac
 
-# Where functions are laid out.
+# The folder in which functions are laid out.
 : "${STAGES:=deploy/.stage}"
 
-# The functions' own reader checks the settings, spells BASE_URL as the functions do, and lists the functions
-# in FUNCTIONS: name, kind, memory, timeout, visitor, API, pages, schedule.
+# deploy/functions checks the settings as the functions do. It sets BASE_URL as they spell it, and FUNCTIONS, with a line
+# for each function: name, kind, memory, timeout, visitor, API, pages, schedule.
 # shellcheck disable=SC2086,SC2163 # lists of names
 export $ENVIRONMENT $JOB_ENVIRONMENT
 if [ -n "${STAGED-}" ]; then
@@ -74,8 +74,8 @@ each() { awk -v kind="$1" '$2 == kind' <<<"$FUNCTIONS"; }
 # named NAME prints the line of a function.
 named() { awk -v name="$1" '$1 == name' <<<"$FUNCTIONS"; }
 
-# selected [NAME...] prints the names of the functions that are deployed for these; "all" stands for every one. Without
-# arguments, NAMES holds them.
+# selected [NAME...] prints the names of the functions to deploy for these names; "all" stands for every function. Without
+# arguments, the names are those in NAMES.
 selected() {
   local name
   # shellcheck disable=SC2086 # a list of names

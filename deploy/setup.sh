@@ -15,7 +15,7 @@ if [ -n "$client" ]; then
 fi
 cd "$(dirname "$0")/.."
 . deploy/command.sh
-export OAUTH_CLIENT_JSON # for the functions' own reader
+export OAUTH_CLIENT_JSON # settings.sh has it checked
 . deploy/settings.sh
 unset OAUTH_CLIENT_JSON
 project=--project=$GOOGLE_CLOUD_PROJECT
@@ -59,8 +59,8 @@ if [ -z "${DRY_RUN-}" ]; then
     echo "Mind: the database is in $location, the functions are in $REGION. Every request goes there and back." >&2
 fi
 
-# The marks of used sign-ins carry the time from which on nobody needs them. What is never looked for needs no index:
-# one over rising times bounds a collection to 500 writes a second.
+# Firestore removes the marks of used sign-ins at the time in their field expires. Fields by which nothing is searched get
+# no index: an index of times that keep rising bounds a collection to 500 writes a second.
 run gcloud firestore fields ttls update expires --collection-group="${COLLECTION_PREFIX}flows" \
   "$database" "$project" --enable-ttl --async --format=none
 for field in flows/expires grants/expiry grants/created grants/consented grants/sessions grants/apart; do
@@ -68,8 +68,8 @@ for field in flows/expires grants/expiry grants/created grants/consented grants/
     "$database" "$project" --disable-indexes --async --format=none
 done
 
-# first_version SECRET COMMAND... makes a secret whose first version the command writes. A secret that exists is left
-# alone: without its keyset, everything that is stored would be lost.
+# first_version SECRET COMMAND... makes a secret, whose first version is what the command prints. A secret that exists is
+# not changed: another keyset would cost everything that is stored.
 first_version() {
   local secret=$1 value
   local check=(gcloud secrets describe "$secret" "$project")
@@ -93,7 +93,7 @@ first_version() {
 first_version "$KEYSET_SECRET" go run ./deploy/keyset new
 [ -z "$client" ] || first_version "$CLIENT_SECRET" cat "$client"
 
-# grant THING... --member --role gives a role on a thing.
+# accessor SECRET lets the functions read a secret.
 accessor() {
   patiently gcloud secrets add-iam-policy-binding "$1" "$project" --format=none \
     --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/secretmanager.secretAccessor
@@ -106,8 +106,8 @@ patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --forma
 patiently gcloud projects add-iam-policy-binding "$GOOGLE_CLOUD_PROJECT" --format=none --condition=None \
   --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/cloudbuild.builds.builder
 
-# The queue hands out no more pages than the API of the job with the least quota allows. The functions fill it, with
-# tasks that are sent by the scheduler's account.
+# The queue hands out no more pages of users a second than the smallest quota of a job's API allows. The functions add the
+# tasks, which are sent as the scheduler's account.
 if [ -n "$TASK_QUEUE" ]; then
   queue=${TASK_QUEUE##*/} location=--location=$(cut -d / -f 4 <<<"$TASK_QUEUE")
   pages=$(each job | awk '$7 != "-" { print $7 }' | sort -n | head -n 1)
@@ -124,8 +124,9 @@ if [ -n "$TASK_QUEUE" ]; then
     --member="serviceAccount:$FUNCTIONS_ACCOUNT" --role=roles/iam.serviceAccountUser
 fi
 
-# A job is called at the function's own host, whatever BASE_URL is: Firebase Hosting ends a request after 60 s. The
-# scheduler's account holds no role: a job is public and checks the token itself.
+# address NAME prints the URL at which the scheduler calls a job, or nothing if it is not known before the first deploy.
+# Whatever BASE_URL is, it is on the function's own host: Firebase Hosting ends a request after 60 s. The scheduler's
+# account needs no role, since a job is public and checks the token itself.
 address() {
   local name=$1 path=''
   if [ "$INGRESS" = all ]; then
@@ -139,7 +140,7 @@ address() {
     echo "$(gcloud functions describe "$name" --v2 --region="$REGION" "$project" '--format=value(serviceConfig.uri)')$path"
   fi
 }
-later=''
+later='' # jobs whose address is not known yet
 while read -r name _ _ timeout _ _ _ schedule; do
   schedule_name=SCHEDULE_$name zone_name=TIME_ZONE_$name
   schedule=${!schedule_name:-$schedule} zone=${!zone_name:-$TIME_ZONE}

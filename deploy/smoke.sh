@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Asks every function for the answer that a visitor without a session gets: deploy/smoke.sh NAME...|all
-# A function that was just deployed has a minute to answer well: Google makes it public a little later.
+# Checks that functions answer as they should for somebody without a session: deploy/smoke.sh NAME...|all
+# A function that was just deployed is given a minute, since it becomes public a little later.
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$0")/.."

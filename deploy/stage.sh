@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lays out functions and the checked settings, for a deploy.sh that has no Go: deploy/stage.sh NAME...|all
+# Lays out functions and the checked settings, so that deploy.sh can run where there is no Go: deploy/stage.sh NAME...|all
 set -euo pipefail
 unset CDPATH
 cd "$(dirname "$0")/.."

@@ -8,10 +8,10 @@ import (
 	"functions.local/oauth/shared/config"
 )
 
-// maxOff is by how much this machine's clock may be off. ID tokens are judged within 5 minutes.
+// maxOff is how far this machine's clock may be from Google's. ID tokens are refused beyond 5 minutes.
 const maxOff = time.Minute
 
-// checkClock compares this machine's clock with the Date of an answer of Google's.
+// checkClock compares this machine's clock with the header Date of an answer of Google's.
 func (d *doctor) checkClock(ctx context.Context, c *config.Config) {
 	const name = "the clock"
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)

@@ -19,11 +19,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// deployed is what Google Cloud says, as gcloud prints it.
+// deployed is what the settings, the tree and Google Cloud say. The exported fields have the form of gcloud's JSON.
 type deployed struct {
 	settings  map[string]string // of settings.sh
-	functions []row             // those of the tree
-	versions  map[string]string // of each function that the tree would deploy, by name
+	functions []row             // of the tree
+	versions  map[string]string // by the name of a function: what the tree would deploy
 
 	Functions []struct {
 		Name, State   string
@@ -62,10 +62,10 @@ type deployed struct {
 // A row is a line of FUNCTIONS in settings.sh.
 type row struct {
 	name, kind, api string
-	visitor         int
+	visitor         int // the HTTP status that somebody without a session gets
 }
 
-// examineDeployed reports whether what is deployed is what the tree would deploy, and works.
+// examineDeployed reports whether what is deployed works, and is what the tree would deploy.
 func (d *doctor) examineDeployed(ctx context.Context) bool {
 	c := &deployed{}
 	if err := c.readTree(ctx); err != nil {
@@ -115,6 +115,7 @@ func (c *deployed) readTree(ctx context.Context) error {
 	return nil
 }
 
+// readCloud asks gcloud for everything at once.
 func (c *deployed) readCloud(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	region, database := "--region="+c.settings["REGION"], "--database="+c.settings["FIRESTORE_DATABASE"]
@@ -143,7 +144,7 @@ func (c *deployed) readCloud(ctx context.Context) error {
 	return all.Wait()
 }
 
-// output runs a command at the top of the module.
+// output runs a command and returns what it prints. Its error holds what the command says on standard error.
 func output(ctx context.Context, env []string, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(append(os.Environ(), "CLOUDSDK_CORE_USER_OUTPUT_ENABLED=true", "CLOUDSDK_CORE_DISABLE_PROMPTS=true"), env...)
@@ -156,7 +157,8 @@ func output(ctx context.Context, env []string, name string, args ...string) ([]b
 	return out, nil
 }
 
-// checkFunctions looks for each function, its version and the secrets that its instances hold.
+// checkFunctions compares each function's version with the tree's, and looks whether its instances have the newest
+// secrets.
 func (d *doctor) checkFunctions(c *deployed) {
 	place := fmt.Sprintf("--region=%s --project=%s", c.settings["REGION"], c.settings["GOOGLE_CLOUD_PROJECT"])
 	created := map[string]time.Time{} // by revision
@@ -177,7 +179,7 @@ func (d *doctor) checkFunctions(c *deployed) {
 		switch since := serving[name]; {
 		case !ours && f.ServiceConfig.ServiceAccountEmail == c.settings["FUNCTIONS_ACCOUNT"]:
 			d.wrong(name, "is deployed and no longer in the tree: gcloud functions delete %s --gen2 %s", name, place)
-		case !ours: // somebody else's
+		case !ours: // it belongs to somebody else
 		case f.State != "ACTIVE":
 			d.wrong(name, "is %s since its last deploy: deploy/deploy.sh %s", f.State, name)
 		case f.Labels["version"] != version:
@@ -197,7 +199,7 @@ func (d *doctor) checkFunctions(c *deployed) {
 	}
 }
 
-// checkPublic asks each function as a visitor does.
+// checkPublic calls each function as somebody without a session does.
 func (d *doctor) checkPublic(ctx context.Context, c *deployed) {
 	for _, f := range c.functions {
 		if f.kind == "all" {
@@ -229,6 +231,7 @@ func (d *doctor) checkPublic(ctx context.Context, c *deployed) {
 	}
 }
 
+// checkStore looks at the database and its TTL policy.
 func (d *doctor) checkStore(c *deployed) {
 	name := "the database " + c.settings["FIRESTORE_DATABASE"]
 	switch {
@@ -241,6 +244,7 @@ func (d *doctor) checkStore(c *deployed) {
 	}
 }
 
+// checkJobs compares the scheduler's jobs with the functions that are jobs, and looks at the queue.
 func (d *doctor) checkJobs(c *deployed) {
 	wanted := map[string]bool{}
 	for _, f := range c.functions {
@@ -254,7 +258,7 @@ func (d *doctor) checkJobs(c *deployed) {
 		switch {
 		case !wanted[name] && j.HTTPTarget.OIDCToken.ServiceAccountEmail == c.settings["SCHEDULER_ACCOUNT"]:
 			d.wrong(what, "is for no function of the tree: gcloud scheduler jobs delete %s --location=%s --project=%s", name, c.settings["REGION"], c.settings["GOOGLE_CLOUD_PROJECT"])
-		case !wanted[name]:
+		case !wanted[name]: // it belongs to somebody else
 		case j.HTTPTarget.OIDCToken.Audience != audience:
 			d.wrong(what, "has the audience %s, and the function wants %s: run deploy/setup.sh", j.HTTPTarget.OIDCToken.Audience, audience)
 		case j.State != "ENABLED":
@@ -275,6 +279,7 @@ func (d *doctor) checkJobs(c *deployed) {
 	}
 }
 
+// checkAPIs looks whether the APIs that the functions call are switched on.
 func (d *doctor) checkAPIs(c *deployed) {
 	on := map[string]bool{}
 	for _, api := range c.APIs {

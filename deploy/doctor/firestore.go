@@ -16,7 +16,8 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// checkFirestore reads a grant that does not exist, and looks for the TTL policy.
+// checkFirestore looks whether Firestore can be read, whether the app is in Testing mode, and whether there is the TTL
+// policy.
 func (d *doctor) checkFirestore(ctx context.Context, c *config.Config) {
 	const name, ttl = "Firestore", "the TTL policy"
 	switch {
@@ -45,9 +46,9 @@ func (d *doctor) checkFirestore(ctx context.Context, c *config.Config) {
 	d.checkTTL(ctx, c)
 }
 
-// read reads a grant that does not exist, and counts those that do.
+// read reads a grant that does not exist, and counts those that exist.
 func read(ctx context.Context, c *config.Config) (*tokenstore.Count, error) {
-	keys, err := seal.New() // what is not there is not opened
+	keys, err := seal.New() // nothing is opened
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +65,7 @@ func read(ctx context.Context, c *config.Config) (*tokenstore.Count, error) {
 	return store.Count(ctx)
 }
 
+// mend says what to do about an error of Firestore's.
 func mend(err error, c *config.Config) string {
 	switch code := status.Code(err); {
 	case c.Emulator != "":

@@ -1,6 +1,6 @@
-// Command doctor reads the environment that the functions read, looks at what it names, and says in
-// plain words what is wrong and how to mend it. With -deployed it looks at what is deployed, by the settings of
-// the scripts and through gcloud. It changes nothing and shows no secret.
+// Command doctor says what is wrong with a configuration and how to mend it: with the environment, as the functions read
+// it, and what it names; or, with -deployed, with what is deployed, by the scripts' settings and through gcloud. It
+// changes nothing and shows no secret.
 package main
 
 import (
@@ -69,6 +69,7 @@ func (d *doctor) examine(ctx context.Context) bool {
 	return !d.sick
 }
 
+// mind, fine, skipped and wrong print what was found; wrong also makes the doctor report that not all is well.
 func (d *doctor) mind(what, format string, args ...any)    { d.say("mind", what, format, args) }
 func (d *doctor) fine(what, format string, args ...any)    { d.say("ok", what, format, args) }
 func (d *doctor) skipped(what, format string, args ...any) { d.say("skipped", what, format, args) }

@@ -8,8 +8,8 @@ import (
 	"functions.local/oauth/shared/config"
 )
 
-// checkClient compares the redirect URI with those of the client's file. The file is a copy of the day on which it was
-// offered, which was when the client or its secret was made.
+// checkClient compares the redirect URI with those in the client's file. The file may be out of date: it shows the client
+// as it was when the file was downloaded.
 func (d *doctor) checkClient(c *config.Config) {
 	const name = "OAUTH_CLIENT_JSON"
 	if c.ClientID == "" || c.BaseURL == "" {
@@ -28,7 +28,7 @@ func (d *doctor) checkClient(c *config.Config) {
 		c.RedirectURI(), known)
 }
 
-// checkHost says whether the functions can share a cookie at BASE_URL's host.
+// checkHost looks whether the functions can share a cookie on the host of BASE_URL.
 func (d *doctor) checkHost(c *config.Config) {
 	u, err := url.Parse(c.BaseURL)
 	if c.BaseURL == "" || err != nil {

@@ -1,5 +1,5 @@
-// Command functions checks the settings of the deployment with the functions' own reader, and prints what the
-// scripts need to know of the functions, as assignments for a shell.
+// Command functions checks the settings of the deployment as the functions do, and prints what the scripts need to know
+// about the functions, as assignments for a shell.
 package main
 
 import (
@@ -51,10 +51,10 @@ func run(args []string, getenv func(string) string, out io.Writer) error {
 	return err
 }
 
-// quote quotes for a shell.
+// quote returns s as one word of a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// firebase prints a firebase.json that has Firebase Hosting pass each function's path on to it.
+// firebase prints a firebase.json, by which Firebase Hosting passes the path of each function on to the function.
 func firebase(functions []httpfunc.Function, region string, out io.Writer) error {
 	if region == "" {
 		return errors.New("REGION is not set: set it to the region of the functions")

@@ -16,11 +16,11 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// allInOne is the function that serves all the others.
+// allInOne is the name of the function that serves all the others.
 const allInOne = "app"
 
-// settings reads the settings as a deployed function would. Its secrets are made up where they are not set: a
-// function has its own.
+// settings reads the environment as a deployed function would. Secrets that are not set are made up, since a deployed
+// function gets them from Secret Manager.
 func settings(getenv func(string) string) (*config.Config, error) {
 	keys, err := seal.New()
 	if err != nil {
@@ -35,13 +35,13 @@ func settings(getenv func(string) string) (*config.Config, error) {
 		case "OAUTH_CLIENT_JSON":
 			return cmp.Or(getenv(name), `{"web":{"client_id":"id","client_secret":"none"}}`)
 		case "TOKEN_STORE", "FIRESTORE_EMULATOR_HOST", "GOOGLE_BASE_URL":
-			return "" // of this machine
+			return "" // these are for this machine alone
 		}
 		return getenv(name)
 	})
 }
 
-// table returns a line for each function, and one for the function that is all of them.
+// table returns a line for each function, and one for the function that serves all of them.
 func table(functions []httpfunc.Function) ([]string, error) {
 	visitor, err := visitors()
 	if err != nil {
@@ -58,6 +58,7 @@ func table(functions []httpfunc.Function) ([]string, error) {
 	return append(rows, row(all, "all", http.StatusNotFound)), nil
 }
 
+// row returns the line of a function; visitor is the HTTP status that somebody without a session gets.
 func row(f httpfunc.Function, kind string, visitor int) string {
 	pages := ""
 	if f.Quota > 0 {
@@ -68,7 +69,7 @@ func row(f httpfunc.Function, kind string, visitor int) string {
 		cmp.Or(f.API, "-"), cmp.Or(pages, "-"), cmp.Or(f.Schedule, "-")}, " ")
 }
 
-// kind tells the functions of the framework, those that act for a user, and background jobs apart.
+// kind returns "job" for a background job, "user" for another function that acts for a user, or "framework".
 func kind(f httpfunc.Function) string {
 	switch {
 	case f.EachUser != nil:
@@ -91,7 +92,7 @@ func compareMemory(a, b string) int {
 	return cmp.Compare(size(a), size(b))
 }
 
-// visitors asks the functions themselves for the status that a browser without a session gets.
+// visitors returns a function that calls a function as a browser without a session does, and returns the HTTP status.
 func visitors() (func(name string) int, error) {
 	keys, err := seal.New()
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command grants is how whoever runs the service looks at what is kept of its users, and ends it when somebody asks for
-// that. It shows no token.
+// Command grants shows whoever runs the service what is stored about its users, and disconnects those who ask for that.
+// It shows no token.
 package main
 
 import (
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out io.
 	return do(ctx, &office{store, c, out})
 }
 
-// An office is what the commands need.
+// An office is what the commands work with.
 type office struct {
 	store  *tokenstore.Firestore
 	config *config.Config

@@ -1,4 +1,4 @@
-// Command keyset makes the keyset that TOKEN_KEYSET holds.
+// Command keyset makes and changes the keyset for TOKEN_KEYSET.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,8 +13,9 @@ import (
 	"functions.local/oauth/shared/config"
 )
 
-// takeAddress puts a host and a port into s.addr, and refuses one that other machines can reach or that
-// is in use.
+// takeAddress makes s.addr a host and a port, and sets s.listen. It refuses an address that other machines can reach, or
+// whose port is in use. The listeners with which it finds that out are closed, since the Functions Framework opens its
+// own.
 func (s *settings) takeAddress() error {
 	host, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
@@ -43,8 +45,8 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// listen takes a port of this machine. For localhost it takes it at both addresses that browsers try, as
-// far as the machine has them: what had the other one would get our visitors.
+// listen listens on a port of this machine, or on a free one for port 0. For localhost it listens on both addresses that
+// browsers try, 127.0.0.1 and ::1, as far as the machine has them: another server on one of them would get our visitors.
 func listen(host, port string) (listeners []net.Listener, err error) {
 	hosts := []string{host}
 	if host == "localhost" {
@@ -68,16 +70,17 @@ func listen(host, port string) (listeners []net.Listener, err error) {
 			l.Close()
 		}
 		if listeners = nil; port != "0" || len(hosts) < 2 {
-			break // another free port of the one address may be free at the other, too
+			break
 		}
+		// A free port of the first address was taken at the second. Another one may be free at both.
 	}
 	if err == nil {
-		err = fmt.Errorf("this machine has no loopback address")
+		err = errors.New("this machine has no loopback address")
 	}
 	return nil, err
 }
 
-// isThere reports whether the machine has a loopback address.
+// isThere reports whether the machine has this loopback address.
 func isThere(ip string) bool {
 	l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
 	if err == nil {
@@ -86,10 +89,10 @@ func isThere(ip string) bool {
 	return err == nil
 }
 
-// devServers are where the usual development servers of front ends serve: Next.js and React, Angular, Vite.
+// devServers are the pages of the usual development servers of front ends: of Next.js and React, Angular, and Vite.
 var devServers = []string{"http://localhost:3000/", "http://localhost:4200/", "http://localhost:5173/"}
 
-// listenBeside takes the port after the one of addr, or any other, and returns the URL of the page there.
+// listenBeside listens on the port after that of addr, or on a free one, and returns the URL of a page there.
 func listenBeside(addr string) (listeners []net.Listener, page string, err error) {
 	host, port, _ := net.SplitHostPort(addr)
 	next, _ := strconv.Atoi(port)
@@ -102,15 +105,15 @@ func listenBeside(addr string) (listeners []net.Listener, page string, err error
 	return listeners, "http://" + net.JoinHostPort(host, port) + "/", nil
 }
 
-// serveBeside serves what belongs to the run and is no function.
+// serveBeside serves h, which is not a function, on ports of its own.
 func serveBeside(listeners []net.Listener, c *config.Config, h http.Handler) {
 	for _, l := range listeners {
 		go http.Serve(l, ownHosts(c, h))
 	}
 }
 
-// ownHosts lets through what is meant for this machine or for BASE_URL. A page of the Internet whose name
-// was made to lead here would otherwise be of our origin for a browser (DNS rebinding).
+// ownHosts refuses requests that are not for this machine's own host names or that of BASE_URL. Otherwise a page of the
+// Internet, whose host name somebody made point to this machine, would be of our origin for a browser (DNS rebinding).
 func ownHosts(c *config.Config, next http.Handler) http.Handler {
 	public, _ := url.Parse(c.BaseURL)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -123,7 +126,7 @@ func ownHosts(c *config.Config, next http.Handler) http.Handler {
 	})
 }
 
-// originOf returns the origin of a URL, or "" for what is none.
+// originOf returns the origin of a URL, or "" for a text that is not a URL.
 func originOf(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"functions.local/oauth/shared/config"
 )
 
-// checkFirestore tells at once what the first request to Firestore would come upon.
+// checkFirestore returns an error now, where otherwise the first request to Firestore would fail.
 func checkFirestore(c *config.Config) error {
 	switch {
 	case c.Memory:
@@ -27,7 +27,7 @@ func checkFirestore(c *config.Config) error {
 	return nil
 }
 
-// checkEmulator asks for the emulator's own page, whose text is Ok.
+// checkEmulator asks for the emulator's page at /, whose text is Ok.
 func checkEmulator(at string) error {
 	const mend = "`gcloud emulators firestore start --host-port=%s` starts one"
 	client := &http.Client{Timeout: 5 * time.Second}

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// greet says what is running and where.
+// greet prints what is running and where.
 func (s *site) greet(out io.Writer) {
 	fmt.Fprintf(out, "\n  Open    %s/\n", s.config.BaseURL)
 	if s.config.BaseURL != "http://"+s.addr {
@@ -22,6 +22,7 @@ func (s *site) greet(out io.Writer) {
 	fmt.Fprint(out, "\nCtrl-C ends it.\n\n")
 }
 
+// whichGoogle says which Google the functions use, and what that one needs.
 func (s *site) whichGoogle() string {
 	switch {
 	case s.google != nil:
@@ -43,7 +44,7 @@ func (s *site) whichGoogle() string {
 	return text
 }
 
-// clientFile is what the OAuth client was read from.
+// clientFile returns the name of what the OAuth client was read from.
 func (s *site) clientFile() string {
 	if s.clientSecret != "" {
 		return "-client-secret " + s.clientSecret
@@ -51,6 +52,7 @@ func (s *site) clientFile() string {
 	return "OAUTH_CLIENT_JSON"
 }
 
+// whichStore says where the grants are kept.
 func (s *site) whichStore() string {
 	switch {
 	case s.data != "" && s.google != nil:

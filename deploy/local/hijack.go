@@ -16,7 +16,8 @@ var hijackPage = httpfunc.NewPage("Google has said that the account was hijacked
 <p class="actions"><a class="button" href="{{.URL "account"}}">See who is signed in here</a></p>
 `)
 
-// hijack plays Google, which has found a stranger in the user's account [Google: Cross-Account Protection].
+// hijack plays Google when it finds that the user's account was hijacked: it sends a security event [Google:
+// Cross-Account Protection].
 func (s *site) hijack(user fakegoogle.User) func(*http.Request) (*httpfunc.View, error) {
 	return func(r *http.Request) (*httpfunc.View, error) {
 		event := s.google.SecurityEvent(user.Subject, "account-disabled", "hijacking", nil)

@@ -14,8 +14,8 @@ var indexHTML string
 
 var indexPage = httpfunc.NewPage("Google API functions on behalf of a user", indexHTML)
 
-// handler serves the functions under their names, the index at / and what helps a developer; or one
-// function alone, which judges paths by itself.
+// handler serves the functions under their names, the index at /, and pages for developers. Where FUNCTION_TARGET names a
+// function, it serves that one alone, under every path.
 func (s *site) handler() http.Handler {
 	if s.target != "" {
 		return ownHosts(s.config, s.app.Handler(s.target))
@@ -24,7 +24,7 @@ func (s *site) handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, name := range httpfunc.Names() {
 		mux.Handle("/"+name, s.app.Handler(name))
-		mux.Handle("/"+name+"/{$}", s.app.Handler(name)) // as the platform does
+		mux.Handle("/"+name+"/{$}", s.app.Handler(name)) // the platform serves this one as well
 	}
 	mux.Handle("/{$}", s.app.Show("", s.index))
 	mux.Handle("/popup", s.app.Show("popup", s.popup))
@@ -42,14 +42,14 @@ func (s *site) handler() http.Handler {
 	return ownHosts(s.config, mux)
 }
 
-// functions returns the functions that are as said.
+// functions returns the functions for which are is true.
 func functions(are func(httpfunc.Function) bool) []httpfunc.Function {
 	return slices.DeleteFunc(httpfunc.Functions(), func(f httpfunc.Function) bool { return !are(f) })
 }
 
 func isJob(f httpfunc.Function) bool { return f.EachUser != nil }
 
-// isForUsers reports whether a function does something for users, in other words is no part of the framework.
+// isForUsers reports whether a function acts for users at Google, and is not one of the framework's.
 func isForUsers(f httpfunc.Function) bool { return f.Get != nil || isJob(f) }
 
 func (s *site) index(*http.Request) (*httpfunc.View, error) {

@@ -40,7 +40,8 @@ func run(args []string, out io.Writer) error {
 	if err := checkFirestore(site.config); err != nil {
 		return err
 	}
-	// The framework serves what has no name of its own under every path when it does not find its target.
+	// The framework serves the handler that is registered below, which has no name, under every path if it does not find
+	// its target. There is no function of this name.
 	os.Setenv("FUNCTION_TARGET", "local")
 	if err := funcframework.RegisterHTTPFunctionContext(context.Background(), "/", site.handler().ServeHTTP); err != nil {
 		return err
@@ -63,7 +64,7 @@ func serve(addr string) error {
 		return err
 	}
 	if net.ParseIP(host).To4() == nil {
-		host = "[" + host + "]" // the framework joins host and port as they are
+		host = "[" + host + "]" // the framework puts just a colon between host and port
 	}
 	return funcframework.StartHostPort(host, port)
 }

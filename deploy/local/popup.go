@@ -18,8 +18,8 @@ var (
 	popupPage = httpfunc.NewPage("Sign in with a popup", popupHTML)
 )
 
-// popup is a page as a front end would have it. Its policy allows Google Identity Services what that
-// needs [Google Identity Services: set up, Content Security Policy] and our own script.
+// popup shows a page such as a front end would have. Its policy allows our own script, and what Google Identity Services
+// need [Google Identity Services: set up, Content Security Policy].
 func (s *site) popup(*http.Request) (*httpfunc.View, error) {
 	script, gsi := s.app.URL("popup.js"), s.pages+"/gsi/"
 	return popupPage.View(struct {

@@ -15,10 +15,10 @@ var scheduleHTML string
 
 var schedulePage = httpfunc.NewPage("The job has run", scheduleHTML)
 
-// jobBody is what Cloud Scheduler would call a job with.
+// jobBody is the body with which Cloud Scheduler would call a job.
 const jobBody = `{"time_zone":"UTC"}`
 
-// A jobRun is what came of a call.
+// A jobRun is what the page shows of a call to a job.
 type jobRun struct {
 	Done    int               `json:"done"`
 	Skipped int               `json:"skipped"`
@@ -27,10 +27,10 @@ type jobRun struct {
 	Account string            `json:"-"`
 	Body    string            `json:"-"`
 	Status  int               `json:"-"` // HTTP
-	Answer  string            `json:"-"` // as it came
+	Answer  string            `json:"-"` // the job's, in JSON
 }
 
-// Users returns how many have turned the job on.
+// Users returns how many users have turned the job on.
 func (r jobRun) Users() int { return r.Done + r.Skipped + r.Failed }
 
 // schedule plays Cloud Scheduler: it calls the job with an ID token that Google signed for the

@@ -34,14 +34,14 @@ From the environment:
 // settings is what the command line says.
 type settings struct {
 	addr         string   // host:port, as browsers call it
-	listen       []string // the addresses that this means
+	listen       []string // the addresses of this machine that addr stands for
 	clientSecret string
 	project      string
 	data         string
 	target       string // the one function that is served, or "" for all
 }
 
-// parseFlags returns flag.ErrHelp when it was asked for help and gave it.
+// parseFlags reads the command line. It returns flag.ErrHelp after it has printed the help that was asked for.
 func parseFlags(args []string, getenv func(string) string, out io.Writer) (*settings, error) {
 	s := &settings{target: getenv("FUNCTION_TARGET")}
 	f := flag.NewFlagSet("local", flag.ContinueOnError)

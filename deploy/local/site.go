@@ -18,17 +18,17 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// A site is all that this process serves.
+// A site is everything that this process serves.
 type site struct {
 	settings
 	app      *httpfunc.App
 	config   *config.Config
 	google   *fakegoogle.Server // nil where this process does not play Google
 	pages    string             // where browsers reach Google's pages
-	frontEnd string             // the page that plays a front end of one's own, or ""
+	frontEnd string             // the URL of the page that plays a front end of the developer's own, or ""
 }
 
-// An environment is the process's, with what the runner adds to it.
+// An environment is that of the process, with what the runner adds to it.
 type environment struct {
 	getenv func(string) string
 	added  map[string]string
@@ -41,16 +41,17 @@ func (e *environment) get(name string) string {
 	return e.getenv(name)
 }
 
+// byDefault adds a value where the environment has none.
 func (e *environment) byDefault(name, value string) {
 	if e.get(name) == "" {
 		e.added[name] = value
 	}
 }
 
-// newSite makes what the settings and the environment ask for. It starts the stand-in for Google and the
-// front end's page, where these belong to it.
-func newSite(s *settings, getenv func(string) string, log io.Writer) (*site, error) {
-	st := &site{settings: *s, pages: oauthflow.Issuer}
+// newSite makes the site that the settings and the environment ask for. It starts the stand-in for Google and the front
+// end's page, where there are to be any.
+func newSite(given *settings, getenv func(string) string, log io.Writer) (*site, error) {
+	s := &site{settings: *given, pages: oauthflow.Issuer}
 	e := &environment{getenv, map[string]string{}}
 	o := httpfunc.Options{Getenv: e.get, Log: log}
 	e.byDefault("BASE_URL", "http://"+s.addr)
@@ -75,25 +76,25 @@ func newSite(s *settings, getenv func(string) string, log io.Writer) (*site, err
 	var beside []net.Listener
 	if s.target == "" {
 		var err error
-		if beside, err = st.addDefaults(e, &o); err != nil {
+		if beside, err = s.addDefaults(e, &o); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	if st.config, err = config.Parse(e.get); err != nil {
+	if s.config, err = config.Parse(e.get); err != nil {
 		return nil, s.explain(err)
 	}
-	if st.google == nil && st.config.GoogleBaseURL != nil {
-		st.pages = st.config.GoogleBaseURL.String()
+	if s.google == nil && s.config.GoogleBaseURL != nil {
+		s.pages = s.config.GoogleBaseURL.String()
 	}
-	st.serveFrontEnd(beside)
-	st.app, err = httpfunc.New(o)
-	return st, err
+	s.serveFrontEnd(beside)
+	s.app, err = httpfunc.New(o)
+	return s, err
 }
 
-// addDefaults adds what a run of all functions needs that the environment does not say. It returns
-// listeners for the front end's page, where browsers can reach such a one.
-func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.Listener, err error) {
+// addDefaults adds to the environment what a run of all functions needs and nobody has set. It returns listeners for the
+// front end's page, where browsers can reach one.
+func (s *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.Listener, err error) {
 	e.byDefault("SCHEDULER_ACCOUNT", "scheduler@local.iam.gserviceaccount.com")
 	if e.get("FIRESTORE_EMULATOR_HOST") != "" {
 		e.byDefault("GOOGLE_CLOUD_PROJECT", "local")
@@ -109,43 +110,43 @@ func (st *site) addDefaults(e *environment, o *httpfunc.Options) (beside []net.L
 	}
 	c, _ := config.Parse(e.get)
 	if c.BaseURL == "" {
-		return nil, nil // which is told with all other faults
+		return nil, nil // newSite reports it with all other faults
 	}
 	if u, _ := url.Parse(c.BaseURL); isLoopback(u.Hostname()) {
-		if beside, st.frontEnd, err = listenBeside(st.addr); err != nil {
+		if beside, s.frontEnd, err = listenBeside(s.addr); err != nil {
 			return nil, err
 		}
 	}
-	e.byDefault("FRONT_ENDS", strings.Join(append([]string{st.frontEnd}, devServers...), " "))
+	e.byDefault("FRONT_ENDS", strings.Join(append([]string{s.frontEnd}, devServers...), " "))
 	if e.get("GOOGLE_BASE_URL") != "" || e.get("OAUTH_CLIENT_JSON") != "" {
 		return beside, nil
 	}
-	c, _ = config.Parse(e.get)
-	st.google, e.added["GOOGLE_BASE_URL"], e.added["OAUTH_CLIENT_JSON"], err = startStandIn(c)
+	c, _ = config.Parse(e.get) // once more, with FRONT_ENDS
+	s.google, e.added["GOOGLE_BASE_URL"], e.added["OAUTH_CLIENT_JSON"], err = startStandIn(c)
 	if err != nil {
 		return nil, err
 	}
-	st.pages = c.BaseURL + standInPath
-	o.ConsentURL = st.pages + "/o/oauth2/v2/auth"
-	if e.get("AUTH_ISSUER") == "" && st.frontEnd != "" { // else the issuer's keys may be out of this process's reach
-		e.added["AUTH_ISSUER"], e.added["AUTH_AUDIENCE"] = st.google.AppIssuer(), fakegoogle.AppAudience
+	s.pages = c.BaseURL + standInPath
+	o.ConsentURL = s.pages + "/o/oauth2/v2/auth"
+	if e.get("AUTH_ISSUER") == "" && s.frontEnd != "" { // otherwise this process may not reach the issuer's keys
+		e.added["AUTH_ISSUER"], e.added["AUTH_AUDIENCE"] = s.google.AppIssuer(), fakegoogle.AppAudience
 	}
 	return beside, nil
 }
 
-// serveFrontEnd serves the page that plays a front end of one's own, where it can sign users in.
-func (st *site) serveFrontEnd(beside []net.Listener) {
-	p := frontend.Page{BaseURL: st.config.BaseURL, Client: st.config.ClientID, Google: st.pages, Words: map[string]string{}}
-	switch issuer := st.config.AuthIssuer; {
+// serveFrontEnd serves the page that plays a front end of the developer's own, if it can sign users in.
+func (s *site) serveFrontEnd(beside []net.Listener) {
+	p := frontend.Page{BaseURL: s.config.BaseURL, Client: s.config.ClientID, Google: s.pages, Words: map[string]string{}}
+	switch issuer := s.config.AuthIssuer; {
 	case issuer == oauthflow.Issuer:
 		p.OneTap = true
-	case st.google != nil && issuer == st.google.AppIssuer():
+	case s.google != nil && issuer == s.google.AppIssuer():
 		p.SignIn = issuer + "/token"
 		for _, u := range fakegoogle.AppUsers() {
 			p.Users = append(p.Users, frontend.User{Email: u.Email, Name: u.Name})
 		}
 	default:
-		st.frontEnd = ""
+		s.frontEnd = ""
 		for _, l := range beside {
 			l.Close()
 		}
@@ -157,10 +158,10 @@ func (st *site) serveFrontEnd(beside []net.Listener) {
 			p.Words[scope] = f.Permission
 		}
 	}
-	serveBeside(beside, st.config, p.Handler())
+	serveBeside(beside, s.config, p.Handler())
 }
 
-// explain names the flag whose file is at fault in place of the variable that it stands for.
+// explain makes faults of OAUTH_CLIENT_JSON name the flag -client-secret, where that is given.
 func (s *settings) explain(err error) error {
 	var faults config.Faults
 	if s.clientSecret == "" || !errors.As(err, &faults) {

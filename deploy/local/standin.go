@@ -10,11 +10,11 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// standInPath is where browsers find the stand-in's pages: on this server, since they may reach no other.
+// standInPath is the path of the stand-in's pages on this server, the only one that browsers are sure to reach.
 const standInPath = "/google"
 
-// startStandIn serves the APIs of a stand-in for Google at an address of their own, where the functions
-// call them. It returns the stand-in, the APIs' origin, and its one OAuth client as client_secret.json.
+// startStandIn serves a stand-in for Google on a port of its own, where the functions call its APIs. It returns the
+// stand-in, the origin there, and the content of the client_secret.json of its only OAuth client.
 func startStandIn(c *config.Config) (google *fakegoogle.Server, at, clientJSON string, err error) {
 	host := "127.0.0.1"
 	if !isThere(host) {
@@ -38,8 +38,8 @@ func startStandIn(c *config.Config) (google *fakegoogle.Server, at, clientJSON s
 	return google, "http://" + listeners[0].Addr().String(), client.JSON(), nil
 }
 
-// addAnswers gives the stand-in what the functions' folders hold for APIs that it does not know. They are
-// found where the runner is started in the checkout.
+// addAnswers adds the answers that the functions' folders hold for APIs that the stand-in does not know. It finds them if
+// the runner is started in the checkout's top folder.
 func addAnswers(google *fakegoogle.Server) error {
 	folders, err := filepath.Glob("functions/*/standin")
 	if err != nil {

@@ -1,4 +1,4 @@
-// Command new makes a function by copying one that is there, tests included.
+// Command new makes a function by copying an existing one, with its tests.
 package main
 
 import (
@@ -28,6 +28,7 @@ func main() {
 	}
 }
 
+// list is the file with an import line for each function.
 const list = "functions/all/all.go"
 
 func run(args []string, out io.Writer) error {
@@ -63,10 +64,10 @@ func run(args []string, out io.Writer) error {
 	return nil
 }
 
-// reserved are names that mean something else: to Go, to Google, on the local run's addresses.
+// reserved matches names that have another meaning: in Go, at Google, or as an address of the local run.
 var reserved = regexp.MustCompile(`^(main|init|internal|vendor|testdata|goog.*|app|popup|schedule)$`)
 
-// check refuses what cannot be a Go package, a URL and a Cloud Run service at once.
+// check refuses a name that is taken, or that cannot be a Go package, a path and a Cloud Run service at once.
 func check(name string) error {
 	_, err := os.Stat(filepath.Join("functions", name))
 	switch {
@@ -80,16 +81,16 @@ func check(name string) error {
 	return nil
 }
 
-// isFunction reports whether the folder registers a function for users.
+// isFunction reports whether the folder holds a function that acts for users.
 func isFunction(name string) bool {
 	b, _ := os.ReadFile(filepath.Join("functions", name, name+".go"))
 	return strings.Contains(string(b), "httpfunc.ForUser(") || strings.Contains(string(b), "httpfunc.ForEveryUser(")
 }
 
-// toEdit finds the lines that say what the function is and does.
+// toEdit matches the lines that say what the function is and does.
 var toEdit = regexp.MustCompile(`^(// Package|\t\t(Title|API|Permission|Scopes|Get|Post|EachUser|Does|Schedule|Quota):)`)
 
-// copyFunction copies the folder, has the copy call itself by its own name, and prints what is to be edited.
+// copyFunction copies the folder, renames the function in it, and prints the lines that are to be edited.
 func copyFunction(from, to string, out io.Writer) error {
 	name := regexp.MustCompile(`\b` + regexp.QuoteMeta(from) + `\b`)
 	root := filepath.Join("functions", from)

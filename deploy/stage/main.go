@@ -1,5 +1,5 @@
-// Command stage lays out what is uploaded to deploy one function: its package, the packages of this
-// module that it needs, what is said about the other functions, and a go.mod and go.sum that are tidy for those.
+// Command stage lays out what is uploaded to deploy one function: its package, the packages of this module that it
+// needs, a file with what is said about the other functions, and a go.mod and go.sum that are tidy for these.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Package account shows the signed-in user what is kept of them, and ends it.
+// Package account shows the signed-in user what is stored about them, and ends sessions and permissions.
 package account
 
 import "functions.local/oauth/shared/httpfunc"

@@ -1,4 +1,4 @@
-// Package all is the list of functions: one import line each.
+// Package all is the list of functions, one import line for each.
 package all
 
 import (

@@ -38,7 +38,7 @@ func init() {
 	})
 }
 
-// form shows the form, with the fields that the query names, or the event that it made.
+// form shows the form, filled in with the fields of the query; or, with made=ID in the query, the event that was made.
 func form(c *httpfunc.Call) (*httpfunc.View, error) {
 	if id := c.Form.Get("made"); id != "" {
 		return show(c, id)
@@ -52,7 +52,7 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 	return formPage.View(fields), nil
 }
 
-// created is the event that exists now.
+// created is what is shown of the event.
 type created struct {
 	ID    string `json:"id"`
 	Link  string `json:"link"`
@@ -60,8 +60,10 @@ type created struct {
 	Meet  string `json:"meet,omitempty"` // the address of its Google Meet room
 }
 
+// shown are the fields of an event that are asked for.
 const shown = "id,htmlLink,summary,status,hangoutLink"
 
+// create makes the event of the form. A repeat shows the event that the first one made.
 func create(c *httpfunc.Call) (*httpfunc.View, error) {
 	event, err := readEvent(c.Form)
 	if err != nil {
@@ -73,9 +75,9 @@ func create(c *httpfunc.Call) (*httpfunc.View, error) {
 	}
 	insert := svc.Events.Insert("primary", event).SendUpdates("all").Fields(shown).Context(c.Context())
 	if event.ConferenceData != nil {
-		insert.ConferenceDataVersion(1) // or Calendar does not look at it
+		insert.ConferenceDataVersion(1) // without this, Calendar ignores ConferenceData
 	}
-	httpfunc.SafeToRepeat(insert.Header()) // by its id
+	httpfunc.SafeToRepeat(insert.Header()) // because of the id
 	made, err := insert.Do()
 	switch {
 	case httpfunc.IsStatus(err, http.StatusConflict):
@@ -108,11 +110,12 @@ func show(c *httpfunc.Call, id string) (*httpfunc.View, error) {
 	return view(made)
 }
 
+// errGone answers for an event whose id is taken, and that is there no more.
 var errGone = httpfunc.Invalid("This appointment was made before, and deleted since. Open the form anew to make another.")
 
 func view(made *calendar.Event) (*httpfunc.View, error) {
 	switch {
-	case made.Id == "": // a success that names no event is none
+	case made.Id == "": // a success without an event makes no sense
 		return nil, httpfunc.ErrBadAnswer
 	case made.Status == "cancelled":
 		return nil, errGone

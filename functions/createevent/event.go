@@ -20,7 +20,7 @@ const (
 	maxAddress = 320  // bytes of an email address [RFC 5321 §4.5.3.1]
 )
 
-// readEvent reads the event that the form describes. Its errors say how to mend it, all at once.
+// readEvent reads the event that the form describes. Its error tells the person all that is wrong, and how to mend it.
 func readEvent(f *httpfunc.Form) (*calendar.Event, error) {
 	var faults httpfunc.Faults
 	e := &calendar.Event{Id: f.Get("id"), Summary: httpfunc.Trim(f.Get("title")), Location: httpfunc.Trim(f.Get("location"))}
@@ -57,7 +57,7 @@ func validID(id string) bool {
 	return len(id) >= 5 && len(id) <= 1024 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuv") == ""
 }
 
-// readBox reports whether a box is ticked.
+// readBox reports whether a box is ticked. Its error is an httpfunc.Error.
 func readBox(f *httpfunc.Form, name string) (bool, error) {
 	switch f.Get(name) {
 	case "true":
@@ -101,22 +101,22 @@ func readTimes(f *httpfunc.Form, e *calendar.Event, faults *httpfunc.Faults) {
 	}
 }
 
-// localTime is what an <input type="datetime-local"> sends, to which seconds and their fraction may be
-// added [HTML §2.3.5.5].
+// localTime is the form in which an <input type="datetime-local"> sends a time. Seconds and their fraction may follow
+// [HTML §2.3.5.5].
 const localTime = "2006-01-02T15:04"
 
-// readTime reads a time with an offset [RFC 3339], or one that the clocks of the zone show. Which of two
-// moments is meant when they are set back is left to Google, and so is the zone beside an offset.
+// readTime reads a time with an offset [RFC 3339], or one that clocks in the zone show. Google decides which moment is
+// meant when clocks show a time twice, and what a zone beside an offset means.
 func readTime(name, text, zone string, loc *time.Location) (*calendar.EventDateTime, time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return &calendar.EventDateTime{DateTime: t.Format(time.RFC3339Nano), TimeZone: zone}, t, nil
 	}
 	const exact = localTime + ":05.999999999"
-	shown, err := parseLocal(text) // in UTC, whose clocks skip nothing
+	shown, err := parseLocal(text) // in UTC, where no hour is skipped
 	t := time.Date(shown.Year(), shown.Month(), shown.Day(), shown.Hour(), shown.Minute(), shown.Second(), shown.Nanosecond(), loc)
 	local := t.Format(exact)
 	switch {
-	case err != nil || local != shown.Format(exact): // an hour that the clocks skip comes back as another
+	case err != nil || local != shown.Format(exact): // time.Date turns an hour that clocks skip into another
 		return nil, t, httpfunc.Invalid("The " + name + " has to be a time that calendar and clocks show in this time zone, such as 2026-03-01T09:00.")
 	case zone == "":
 		return nil, t, httpfunc.Invalid("Give a time zone, such as Europe/Berlin, or times with an offset, such as 2026-03-01T09:00:00+01:00.")
@@ -124,14 +124,15 @@ func readTime(name, text, zone string, loc *time.Location) (*calendar.EventDateT
 	return &calendar.EventDateTime{DateTime: local, TimeZone: zone}, t, nil
 }
 
+// parseLocal reads a local time, as if it were in UTC.
 func parseLocal(text string) (time.Time, error) {
 	if t, err := time.Parse(localTime, text); err == nil {
 		return t, nil
 	}
-	return time.Parse(localTime+":05", text) // which takes a fraction, too
+	return time.Parse(localTime+":05", text) // it accepts a fraction as well
 }
 
-// readDay reads a day, of which a form may send a time.
+// readDay reads a day, or the day of a time, which the form sends from fields for times.
 func readDay(name, text, _ string, _ *time.Location) (*calendar.EventDateTime, time.Time, error) {
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
@@ -148,13 +149,13 @@ func readDay(name, text, _ string, _ *time.Location) (*calendar.EventDateTime, t
 	return &calendar.EventDateTime{Date: date}, day, err
 }
 
-// named is a guest as mail programs write it, Name <address>. What separates guests may stand in the name
-// in quotes only, and an "@" also where it is an address itself.
+// named matches a guest as mail programs write it: Name <address>. The name can hold what separates guests only within
+// quotes, and an "@" only there or where the name is itself an address.
 var named = regexp.MustCompile(`(^|[,;\n])(?:(?:"[^"\n]*"|[^"@,;<>\n])*|\s*[^\s",;<>]+\s*)<([^<>\n]*)>`)
 
-// readGuests reads email addresses, bare or behind a name, one a text or several: on lines of their own, or
-// with commas, semicolons or spaces between them. The names are left to Google, as in Calendar itself.
-// Whoever is named twice is invited once.
+// readGuests reads email addresses, each alone or as Name <address>. A text can hold several, on lines of their own or
+// with commas, semicolons or spaces between them. Names are dropped, since Calendar knows its own. An address that comes
+// twice is invited once.
 func readGuests(texts []string) ([]*calendar.EventAttendee, error) {
 	var guests []*calendar.EventAttendee
 	invited := map[string]bool{}

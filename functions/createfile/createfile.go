@@ -41,7 +41,7 @@ func init() {
 	})
 }
 
-// form shows the form, with the fields that the query names, or the file that it created.
+// form shows the form, filled in with the fields of the query; or, with made=ID in the query, the file that was created.
 func form(c *httpfunc.Call) (*httpfunc.View, error) {
 	files, err := service(c)
 	if err != nil {
@@ -67,13 +67,14 @@ func form(c *httpfunc.Call) (*httpfunc.View, error) {
 	return formPage.View(fields), nil
 }
 
-// file is what was created.
+// file is what is shown of the file.
 type file struct {
 	ID   string `json:"id"`
 	Link string `json:"link"`
 	Name string `json:"name"`
 }
 
+// create puts the form's file into Drive. A repeat shows the file that the first one created.
 func create(c *httpfunc.Call) (*httpfunc.View, error) {
 	u, err := readUpload(c.Form)
 	if err != nil {
@@ -89,8 +90,8 @@ func create(c *httpfunc.Call) (*httpfunc.View, error) {
 		}
 	}
 	if !u.held {
-		// A body that streams can be sent only once. Asking for the file first absorbs an expired
-		// token, and finds what an earlier attempt created.
+		// A body that is not held can be sent only once. So the file is asked for first: that renews an
+		// expired token, and finds the file if an earlier attempt created it.
 		if made, err := get(c, files, u.id); !httpfunc.IsStatus(err, http.StatusNotFound) {
 			return show(made, err)
 		}
@@ -99,13 +100,14 @@ func create(c *httpfunc.Call) (*httpfunc.View, error) {
 	if httpfunc.IsStatus(err, http.StatusConflict) {
 		made, err = get(c, files, u.id)
 	}
-	if httpfunc.IsStatus(err, http.StatusBadRequest) || httpfunc.IsStatus(err, http.StatusNotFound) { // 404: used, but by no file that we may see
+	if httpfunc.IsStatus(err, http.StatusBadRequest) || httpfunc.IsStatus(err, http.StatusNotFound) { // 404: the id is of a file that we may not see
 		return nil, &httpfunc.Error{Status: http.StatusBadRequest, Code: "invalid_request", Cause: err,
 			Message: "Google Drive does not take this name, MIME type or id. Open the form again for a new id."}
 	}
 	return show(made, err)
 }
 
+// service returns the files of the user's Drive.
 func service(c *httpfunc.Call) (*drive.FilesService, error) {
 	whole := *c.Client
 	whole.Transport = wholeBodies{c.Client.Transport}
@@ -116,6 +118,7 @@ func service(c *httpfunc.Call) (*drive.FilesService, error) {
 	return svc.Files, nil
 }
 
+// newID asks Drive for an id, under which a file can be created once.
 func newID(c *httpfunc.Call, files *drive.FilesService) (string, error) {
 	res, err := files.GenerateIds().Count(1).Fields("ids").Context(c.Context()).Do()
 	if err != nil {
@@ -127,6 +130,7 @@ func newID(c *httpfunc.Call, files *drive.FilesService) (string, error) {
 	return res.Ids[0], nil
 }
 
+// shown are the fields of a file that are asked for.
 const shown googleapi.Field = "id,name,webViewLink,trashed"
 
 func get(c *httpfunc.Call, files *drive.FilesService, id string) (*drive.File, error) {
@@ -137,7 +141,7 @@ func show(f *drive.File, err error) (*httpfunc.View, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case f.Id == "": // a success that names no file is none
+	case f.Id == "": // a success without a file makes no sense
 		return nil, httpfunc.ErrBadAnswer
 	case f.Trashed:
 		return nil, httpfunc.Invalid("This file was created before, and is in the trash now. Open the form anew to create another.")

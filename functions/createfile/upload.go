@@ -17,22 +17,22 @@ import (
 	"functions.local/oauth/shared/httpfunc"
 )
 
-// An upload is what is to be created.
+// An upload is a file that is to be created.
 type upload struct {
 	id, name, mimeType string
 	content            io.Reader
-	held               bool // content is all in memory, and can be sent again
+	held               bool // content is in memory as a whole, and can be sent again
 }
 
 const (
 	maxName     = 1024 // bytes
-	maxMIMEType = 255
+	maxMIMEType = 255  // bytes
 )
 
-// idPattern is what files.generateIds yields.
+// idPattern matches the ids that files.generateIds returns.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// readUpload reads what the form brings. Its errors say how to mend it.
+// readUpload reads the file that the form describes. Its error tells the person what is wrong, and how to mend it.
 func readUpload(f *httpfunc.Form) (*upload, error) {
 	u := &upload{id: f.Get("id"), name: httpfunc.Trim(f.Get("name")), mimeType: f.Get("mime_type")}
 	u.content, u.held = strings.NewReader(f.Get("content")), true
@@ -43,7 +43,7 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	}
 	u.mimeType = cmp.Or(u.mimeType, "text/plain")
 	mediaType, params, err := mime.ParseMediaType(u.mimeType)
-	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header: no line of the client's own
+	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header, into which the client must not write lines
 	var faults httpfunc.Faults
 	switch {
 	case u.name == "":
@@ -51,7 +51,7 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	case len(u.name) > maxName:
 		faults.Add("name", "The name is too long: it can have 1,024 bytes.")
 	}
-	switch chosen := f.Get("chosen"); { // before the form came again, which no file survives
+	switch chosen := f.Get("chosen"); { // the file's name, where the form was shown again, which loses the file
 	case f.File == nil && chosen != "" && f.Get("content") == "":
 		faults.Add("file", "Choose "+httpfunc.Isolate(chosen)+" again, or write a text instead.")
 	case f.File != nil && strings.TrimSpace(f.Get("content")) != "":
@@ -68,18 +68,18 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	return u, faults.Err()
 }
 
-// send creates the file. An error in reading the content is returned as it is.
+// send creates the file. If the content cannot be read, it returns the error of that, and not the API client's.
 func (u *upload) send(c *httpfunc.Call, files *drive.FilesService) (*drive.File, error) {
 	ctx, broken := context.WithCancelCause(c.Context())
 	defer broken(nil)
-	content := u.content // the API client sends a bytes.Reader or a strings.Reader again by itself
+	content := u.content // held: a bytes.Reader or strings.Reader, which the API client can send again
 	if !u.held {
 		s := &source{content: u.content, broken: broken}
 		defer s.stop()
 		content = s
 	}
 	call := files.Create(&drive.File{Id: u.id, Name: u.name, MimeType: u.mimeType}).Fields(shown).Context(ctx)
-	httpfunc.SafeToRepeat(call.Header()) // by its id
+	httpfunc.SafeToRepeat(call.Header()) // because of the id
 	f, err := call.Media(content, googleapi.ContentType(u.mimeType), googleapi.ChunkSize(0)).Do()
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
@@ -87,16 +87,16 @@ func (u *upload) send(c *httpfunc.Call, files *drive.FilesService) (*drive.File,
 	return f, err
 }
 
-// A source ends the upload when it cannot be read. The API client may still be reading when its call has
-// returned; after stop nobody is.
+// A source is content that is read as it arrives. If it cannot be read, it ends the upload. The API client may go on
+// reading after its call has returned; after stop it cannot.
 type source struct {
 	content io.Reader
-	broken  context.CancelCauseFunc
+	broken  context.CancelCauseFunc // ends the upload
 	mu      sync.Mutex
 	stopped bool
 }
 
-// Read fills p: the form's reader gives 4 KiB at a time, and the API client changes goroutines after each read.
+// Read fills p. A single read of the form returns 4 KiB, and the API client switches goroutines after each one.
 func (s *source) Read(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var more int
@@ -125,8 +125,8 @@ func (s *source) stop() {
 	s.stopped = true
 }
 
-// wholeBodies breaks a body off where its request's context has ended. When the API client cannot read
-// the content, it closes the multipart body all the same: half a file would look like a whole one.
+// wholeBodies lets a request's body fail once the request's context has ended. When the API client cannot read the
+// content, it still ends the multipart body as usual, so that half a file would look like a whole one.
 type wholeBodies struct{ next http.RoundTripper }
 
 func (t wholeBodies) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -27,6 +27,7 @@ func init() {
 	})
 }
 
+// planTheDay makes the event of the day after the run's slot.
 func planTheDay(c *httpfunc.Call) error {
 	svc, err := calendar.NewService(c.Context(), option.WithHTTPClient(c.Client))
 	if err != nil {
@@ -44,13 +45,13 @@ func planTheDay(c *httpfunc.Call) error {
 	case httpfunc.IsStatus(err, http.StatusConflict):
 		return nil // an earlier run made it
 	case err == nil && made.Id == "":
-		return httpfunc.ErrBadAnswer // a success that names no event is none
+		return httpfunc.ErrBadAnswer // a success without an event makes no sense
 	}
 	return err
 }
 
-// eventID is the same for the same account and day, so that a repeated run makes nothing twice. Its
-// characters are those that Calendar allows [Calendar API: Events, id].
+// eventID returns the same id for the same account and day, so that a repeated run makes nothing twice. It is of
+// characters that Calendar allows [Calendar API: events, id].
 func eventID(account, day string) string {
 	sum := sha256.Sum256([]byte("dailyevent " + account + " " + day))
 	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))

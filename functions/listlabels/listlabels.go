@@ -27,18 +27,19 @@ func init() {
 	})
 }
 
+// labels are the names that the API has for the user's labels.
 type labels struct {
 	Names []string `json:"labels"`
 }
 
-// system is how Gmail's own pages call the labels that every account has [Gmail API: manage labels].
+// system holds the names that Gmail's own pages show for the labels that every account has [Gmail API: manage labels].
 var system = map[string]string{
 	"INBOX": "Inbox", "STARRED": "Starred", "IMPORTANT": "Important", "SENT": "Sent", "DRAFT": "Drafts", "UNREAD": "Unread", "CHAT": "Chat",
 	"SPAM": "Spam", "TRASH": "Trash", "CATEGORY_PERSONAL": "Primary", "CATEGORY_SOCIAL": "Social", "CATEGORY_PROMOTIONS": "Promotions",
 	"CATEGORY_UPDATES": "Updates", "CATEGORY_FORUMS": "Forums",
 }
 
-// Labels returns the labels for people.
+// Labels returns the labels as they are shown to people.
 func (l labels) Labels() []httpfunc.Item {
 	items := make([]httpfunc.Item, len(l.Names))
 	for i, name := range l.Names {

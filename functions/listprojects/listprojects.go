@@ -35,11 +35,11 @@ type projects struct {
 
 type project struct {
 	ID    string `json:"id"`
-	Name  string `json:"name"`  // the id, where it has none
+	Name  string `json:"name"`  // or the id, where it has no name
 	State string `json:"state"` // ACTIVE or DELETE_REQUESTED
 }
 
-// StateInWords returns the state for people.
+// StateInWords returns the state as it is shown to people.
 func (p project) StateInWords() string {
 	if p.State == "DELETE_REQUESTED" {
 		return "about to be deleted"

@@ -1,4 +1,4 @@
-// Package oauth2init starts a sign-in with Google.
+// Package oauth2init begins a sign-in with Google.
 package oauth2init
 
 import "functions.local/oauth/shared/httpfunc"

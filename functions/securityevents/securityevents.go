@@ -1,4 +1,4 @@
-// Package securityevents hears from Google that a user's account is in a stranger's hands.
+// Package securityevents is told by Google when a user's account is in a stranger's hands.
 package securityevents
 
 import "functions.local/oauth/shared/httpfunc"

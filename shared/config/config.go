@@ -1,4 +1,4 @@
-// Package config turns the environment into one checked Config.
+// Package config turns the environment into one checked Config, or into a list of all that is wrong with it.
 package config
 
 import (
@@ -12,32 +12,32 @@ import (
 
 // A Config is what the functions need to know of their surroundings.
 type Config struct {
-	BaseURL            string // public origin and optional path prefix, as browsers spell it, without a trailing slash
+	BaseURL            string // public origin and optional path, as browsers spell it, without a trailing slash
 	ClientID           string
 	ClientSecret       seal.Secret
 	ClientRedirectURIs []string // those that the client's file names, if any
 	Keyset             *seal.Keyset
 	Scopes             []string // what oauth2init asks for besides openid and email
 	Memory             bool     // keep grants in memory instead of Firestore
-	Project            string
-	Database           string // "(default)" unless named
-	Emulator           string // host:port of a Firestore emulator, or ""
-	Prefix             string // of every collection's name
-	Cookie             string
+	Project            string   // of Google Cloud
+	Database           string   // of Firestore; "(default)" unless named
+	Emulator           string   // host:port of a Firestore emulator, or ""
+	Prefix             string   // of every collection's name
+	Cookie             string   // its name
 	SchedulerAccounts  []string // the service accounts that may start jobs
 	TaskQueue          string   // projects/P/locations/L/queues/Q of Cloud Tasks, or ""
 	AuthIssuer         string   // OpenID Connect issuer of an app's own users, as it spells itself, or ""
 	AuthAudience       string   // aud of that issuer's tokens
-	FrontEnds          []string // pages of one's own front ends, exact URLs as browsers spell them
-	Domains            []string // Google Workspace domains that may sign in, in lower case; none: everybody
+	FrontEnds          []string // pages of the operator's own front ends: exact URLs as browsers spell them
+	Domains            []string // Google Workspace domains whose accounts may sign in, in lower case; none: all accounts
 	GoogleBaseURL      *url.URL // a stand-in for Google, or nil
 	Deployed           bool     // running on Cloud Run
 }
 
-// RedirectURI is where Google sends the browser back to.
+// RedirectURI returns the URL to which Google sends the browser back.
 func (c *Config) RedirectURI() string { return c.BaseURL + "/oauth2callback" }
 
-// Secure reports whether the public side is https.
+// Secure reports whether browsers reach the functions by https.
 func (c *Config) Secure() bool { return strings.HasPrefix(c.BaseURL, "https://") }
 
 // A Fault is one thing that is wrong with the environment.
@@ -49,6 +49,7 @@ type Fault struct {
 // Faults is every fault of an environment.
 type Faults []Fault
 
+// Error returns a line for each fault.
 func (f Faults) Error() string {
 	var b strings.Builder
 	b.WriteString("bad configuration:")
@@ -58,10 +59,11 @@ func (f Faults) Error() string {
 	return b.String()
 }
 
+// defaultScopes is what oauth2init asks for where OAUTH_SCOPES is not set.
 const defaultScopes = "https://www.googleapis.com/auth/gmail.labels"
 
-// Parse reads the configuration through getenv. All that is wrong comes back at once as Faults,
-// beside a Config with the fields that could be read.
+// Parse reads the configuration through getenv. Where anything is wrong, the error is Faults, which name all of it at
+// once; the Config then has the fields that could be read, and is never nil.
 func Parse(getenv func(string) string) (*Config, error) {
 	c := &Config{Deployed: getenv("K_SERVICE") != ""}
 	p := parser{getenv: getenv, deployed: c.Deployed}
@@ -98,6 +100,7 @@ func Parse(getenv func(string) string) (*Config, error) {
 	return c, nil
 }
 
+// A parser reads the environment and collects its faults.
 type parser struct {
 	getenv   func(string) string
 	deployed bool
@@ -106,8 +109,8 @@ type parser struct {
 
 func (p *parser) fault(name, text string) { p.faults = append(p.faults, Fault{name, text}) }
 
-// noScopeToken reports whether no scope-token has the character [RFC 6749 §3.3].
-func noScopeToken(r rune) bool { return r < '!' || r == '"' || r == '\\' || r > '~' }
+// isNoScopeCharacter reports whether a scope cannot hold the character [RFC 6749 §3.3].
+func isNoScopeCharacter(r rune) bool { return r < '!' || r == '"' || r == '\\' || r > '~' }
 
 func (p *parser) scopes() []string {
 	const name = "OAUTH_SCOPES"
@@ -117,7 +120,7 @@ func (p *parser) scopes() []string {
 	}
 	scopes := strings.FieldsFunc(v, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' })
 	for _, s := range scopes {
-		if strings.ContainsFunc(s, noScopeToken) {
+		if strings.ContainsFunc(s, isNoScopeCharacter) {
 			p.fault(name, "holds a character that no scope has: list scopes with spaces between them")
 			return nil
 		}

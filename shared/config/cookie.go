@@ -29,8 +29,8 @@ func (p *parser) cookie(c *Config) string {
 	return v
 }
 
-// localCookie is the cookie's name on http, with the port in it: a browser has one jar for all ports of a host, and
-// other servers there have cookies of their own.
+// localCookie returns the cookie's name on http. The port is part of it, since browsers keep one jar for all ports of a
+// host.
 func localCookie(baseURL string) string {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Scheme != "http" {

@@ -17,7 +17,7 @@ func (p *parser) schedulerAccounts() []string {
 	return accounts
 }
 
-// queue is the form of a queue's name [Google: Cloud Tasks, REST resource projects.locations.queues].
+// queue matches the full name of a queue [Google: Cloud Tasks, REST resource projects.locations.queues].
 var queue = regexp.MustCompile(`^projects/[a-z0-9:.-]+/locations/[a-z0-9-]+/queues/[A-Za-z0-9-]{1,100}$`)
 
 func (p *parser) taskQueue() string {

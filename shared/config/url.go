@@ -29,8 +29,8 @@ func (p *parser) baseURL() string {
 	return ""
 }
 
-// isPage reports whether the URL can be a web page's: it has a host, a port that can be, where it has one, no user, and
-// a path that a browser leaves as it is.
+// isPage reports whether the URL can be that of a web page: it has a host, a valid port or none, no user, and a path that
+// browsers leave as it is.
 func isPage(u *url.URL) bool {
 	const characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-."
 	port, err := strconv.Atoi(u.Port())
@@ -39,7 +39,7 @@ func isPage(u *url.URL) bool {
 		u.User == nil && (u.EscapedPath() == "" || u.JoinPath().EscapedPath() == u.EscapedPath())
 }
 
-// isSafe reports whether what is sent to the URL is read by nobody on the way: https, or http on this machine where
+// isSafe reports whether nobody on the way reads what is sent to the URL: it is https, or http to this machine where
 // nothing is deployed.
 func (p *parser) isSafe(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) && !p.deployed
@@ -50,7 +50,7 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// origin returns the URL's origin as browsers spell it: in lower case, without the scheme's own port
+// origin returns the URL's origin as browsers spell it: in lower case, without the scheme's default port
 // [HTML: ASCII serialization of an origin].
 func origin(u *url.URL) string {
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)

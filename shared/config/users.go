@@ -79,7 +79,7 @@ func (p *parser) frontEnds() []string {
 	return pages
 }
 
-// Origins returns the origin of each page of FrontEnds, once, as browsers send it in the header Origin.
+// Origins returns the origins of the pages in FrontEnds, each once, as browsers send them in the header Origin.
 func (c *Config) Origins() []string {
 	var origins []string
 	for _, page := range c.FrontEnds {

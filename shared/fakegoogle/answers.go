@@ -9,15 +9,16 @@ import (
 	"strings"
 )
 
-// answersFolder is where a function keeps its answers.
+// answersFolder is the folder in a function's own in which its answers are.
 const answersFolder = "standin"
 
-// AddAnswers lets the server answer GET for APIs that are not built in: fsys holds one JSON object a path,
-// e.g. tasks/v1/users/@me/lists.json for /tasks/v1/users/@me/lists. A colon in a path is %3A in the file's
-// name. A function keeps them in its folder under standin/, so that both os.DirFS("standin") and the local
-// run find them. A request needs a live access token; which scopes it has is not looked at. A path that is
-// built in, or that is added for the second time, keeps its answer. It fails, and adds nothing, if a file
-// is no JSON object.
+// AddAnswers lets the server answer GET for APIs that are not built in. fsys holds a file for each path, with a JSON
+// object: tasks/v1/users/@me/lists.json is the answer for /tasks/v1/users/@me/lists. A colon in a path is %3A in the
+// file's name. A function keeps its answers in its folder under standin/, where its test finds them by
+// os.DirFS("standin"), and the local run as well.
+//
+// Such a request needs a valid access token; its scopes are not checked. A path that is built in, or was added before,
+// keeps its answer. If a file is not a JSON object, AddAnswers returns an error and adds nothing.
 func (s *Server) AddAnswers(fsys fs.FS) error {
 	added := map[string]map[string]any{}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -49,8 +50,8 @@ func (s *Server) AddAnswers(fsys fs.FS) error {
 	return nil
 }
 
-// serveUnknown answers what is built in nowhere: from the answers that were added, or with a refusal that
-// tells the developer so. Its domain is this package's, since Google has no such error.
+// serveUnknown answers a request that is not built in: with an answer that was added, or with an error that tells the
+// developer what to do. The error's domain is this package's, since Google has no such error.
 func (s *Server) serveUnknown(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	body := s.answers[r.URL.Path]

@@ -64,7 +64,7 @@ func TestAnswers(t *testing.T) {
 			if err := w.AddAnswers(fstest.MapFS{"gmail/v1/users/me/labels.json": {Data: []byte(`{"labels":[]}`)}}); err != nil {
 				w.Fatal(err)
 			}
-			if _, body := w.get(labelsPath, "Bearer "+w.accessToken("", gmailLabels)); len(body["labels"].([]any)) == 0 {
+			if _, body := w.get("/gmail/v1/users/me/labels", "Bearer "+w.accessToken("", gmailLabels)); len(body["labels"].([]any)) == 0 {
 				w.Errorf("%v", body)
 			}
 		},

@@ -1,13 +1,12 @@
 package fakegoogle
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 )
 
-// apiError is a refusal in the shape that Google's JSON APIs share.
+// An apiError is a refusal in the form that Google's JSON APIs share.
 type apiError struct {
 	status       int
 	reason       string // the old, short reason, e.g. insufficientPermissions
@@ -16,9 +15,7 @@ type apiError struct {
 	location     string // what the error is about, e.g. a header or a parameter
 	locationType string
 	info         *errorInfo
-	details      []any  // more of them
-	newFormat    bool   // there is no list of errors with short reasons
-	canonical    string // the status by name where the HTTP status does not tell
+	details      []any  // beside info
 	challenge    string // WWW-Authenticate
 }
 
@@ -35,7 +32,7 @@ func (e *apiError) at(locationType, location string) *apiError {
 	return e
 }
 
-// canonical is the status by name as in google.rpc.Code.
+// canonical returns the name in google.rpc.Code that goes with an HTTP status.
 func canonical(status int) string {
 	switch status {
 	case http.StatusBadRequest:
@@ -67,10 +64,8 @@ func writeAPIError(w http.ResponseWriter, e *apiError) {
 	body := map[string]any{
 		"code":    e.status,
 		"message": e.message,
-		"status":  cmp.Or(e.canonical, canonical(e.status)),
-	}
-	if !e.newFormat {
-		body["errors"] = []any{item}
+		"status":  canonical(e.status),
+		"errors":  []any{item},
 	}
 	details := e.details
 	if e.info != nil {

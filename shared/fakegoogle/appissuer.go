@@ -2,9 +2,6 @@ package fakegoogle
 
 import (
 	"cmp"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net"
@@ -13,10 +10,10 @@ import (
 	"slices"
 )
 
-// AppAudience is the aud of the tokens for users of "your app".
+// AppAudience is the aud of AppIssuer's tokens.
 const AppAudience = "your-app"
 
-// AppUser is somebody who is signed in to "your app". They have nothing to do with the Google accounts.
+// An AppUser is a user of "your app", an app that signs its users in by itself. They are not the Google accounts.
 type AppUser struct{ Subject, Email, Name string }
 
 // AppUsers returns the made-up users of "your app".
@@ -27,8 +24,8 @@ func AppUsers() []AppUser {
 	}
 }
 
-// AppIssuer returns the issuer of the tokens for users of "your app": an OpenID Connect issuer apart from
-// Google, with keys of its own, under /app of the public URL. It panics if that is not known yet.
+// AppIssuer returns the issuer of the ID tokens of the app's users: an OpenID Connect issuer of its own, with its own
+// keys, under /app of the public URL. It panics if SetPublic was not called.
 func (s *Server) AppIssuer() string {
 	u := s.public.Load()
 	if u == nil {
@@ -37,9 +34,9 @@ func (s *Server) AppIssuer() string {
 	return u.String() + "/app"
 }
 
-// AppToken returns an ID token of the app's issuer for the user with that subject or email; any other
-// text is taken as the subject of somebody else. edit, if there is one, changes the claims; one that it
-// sets to nil is left out.
+// AppToken returns an ID token of AppIssuer for the user with that subject or email; any other text is the subject of
+// somebody who is not among AppUsers. edit, unless it is nil, changes the claims; a claim that it sets to nil is left
+// out.
 func (s *Server) AppToken(user string, edit func(claims map[string]any)) string {
 	who := AppUser{Subject: user}
 	for _, u := range AppUsers() {
@@ -62,21 +59,7 @@ func (s *Server) AppToken(user string, edit func(claims map[string]any)) string 
 	return s.appKeys.current().sign("JWT", claims)
 }
 
-// RotateAppKeys makes a new key of the same kind for the app's issuer. The one before stays published
-// until the next rotation.
-func (s *Server) RotateAppKeys() {
-	if s.appKeys.current().algorithm() == "RS256" {
-		s.appKeys.rotate(newRSAKey())
-		return
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic("fakegoogle: P-256 key: " + err.Error())
-	}
-	s.appKeys.rotate(key)
-}
-
-// serveAppDiscovery is the issuer's configuration [OpenID Connect Discovery §4], as short as Firebase's.
+// serveAppDiscovery serves the issuer's discovery document [OpenID Connect Discovery §4], as short as Firebase's.
 func (s *Server) serveAppDiscovery(w http.ResponseWriter, r *http.Request) {
 	if s.public.Load() == nil {
 		http.Error(w, "fakegoogle: the app's issuer needs SetPublic", http.StatusNotFound)
@@ -87,7 +70,7 @@ func (s *Server) serveAppDiscovery(w http.ResponseWriter, r *http.Request) {
 	writeAPIJSON(w, http.StatusOK, map[string]any{
 		"issuer": issuer, "jwks_uri": issuer + "/jwks",
 		"response_types_supported": []string{"id_token"}, "subject_types_supported": []string{"public"},
-		"id_token_signing_alg_values_supported": []string{s.appKeys.current().algorithm()},
+		"id_token_signing_alg_values_supported": []string{algorithm},
 	})
 }
 
@@ -96,8 +79,8 @@ func (s *Server) serveAppKeys(w http.ResponseWriter, r *http.Request) {
 	s.appKeys.serve(w, "3600")
 }
 
-// serveAppToken signs one of the app's users in: {"user": subject or email} is answered by
-// {"id_token", "expires_in"}. A front end on another port of this machine may call it.
+// serveAppToken signs in one of the app's users: it answers {"user": subject or email} with {"id_token", "expires_in"}.
+// A front end on another port of this machine may call it.
 func (s *Server) serveAppToken(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, code string) { writeAPIJSON(w, status, map[string]any{"error": code}) }
 	allowLoopback(w, r)
@@ -123,7 +106,7 @@ func (s *Server) serveAppToken(w http.ResponseWriter, r *http.Request) {
 	writeAPIJSON(w, http.StatusOK, map[string]any{"id_token": s.AppToken(form.User, nil), "expires_in": int(idTokenLifetime.Seconds())})
 }
 
-// allowLoopback lets a page of this machine read the answer, wherever it is served.
+// allowLoopback lets pages of this machine read the answer, on whatever port they are.
 func allowLoopback(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Add("Vary", "Origin")

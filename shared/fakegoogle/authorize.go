@@ -9,35 +9,35 @@ import (
 	"time"
 )
 
-// Decision is what the user does at Google. The zero Decision picks the hinted or else the first
-// account and continues with every box ticked.
+// A Decision is what the user does at Google. The zero Decision picks the account of login_hint, or else the first one,
+// and continues with every box ticked.
 type Decision struct {
-	User   string   // subject or email
+	User   string   // the account to pick, by subject or email
 	Deny   bool     // press Cancel
-	Error  string   // Google itself sends the browser back with this error, e.g. admin_policy_enforced
+	Error  string   // the error with which Google sends the browser back, such as admin_policy_enforced
 	Untick []string // scopes whose box the user unticks
 }
 
 // codeLifetime is how long an authorization code can be exchanged.
 const codeLifetime = 10 * time.Minute
 
-// authCode is an authorization code that waits for its exchange.
+// An authCode is an authorization code that was issued.
 type authCode struct {
 	grantKey
 	redirectURI string
 	challenge   string
 	nonce       string
 	scopes      []string
-	include     bool // the refresh token follows the whole grant
+	include     bool // include_granted_scopes: the refresh token covers the whole grant
 	refresh     bool // a refresh token comes with it
 	expires     time.Time
 	used        bool
 	device      bool // from a mobile SDK
 }
 
-// Authorize acts as the user: it checks the consent URL as strictly as the page does and returns the
-// URL to which Google would send the browser. It fails where Google would show an error page, and
-// where d does something for which Google would show no button or box.
+// Authorize acts as a user at the consent page: it checks the consent URL as strictly as the page does, and returns the
+// URL to which Google would send the browser. It returns an error where Google would show an error page, and where d
+// does something for which Google would show no button or box.
 func (s *Server) Authorize(consentURL string, d Decision) (redirect string, err error) {
 	u, err := url.Parse(consentURL)
 	if err != nil {
@@ -60,9 +60,9 @@ func (s *Server) Authorize(consentURL string, d Decision) (redirect string, err 
 	return req.location(answer), nil
 }
 
-// PopupCode acts as the user in the popup of Google Identity Services that a page of that origin
-// opened, and returns the code that the page would get. Its redirect_uri is "postmessage", it has no
-// PKCE, access is always offline and granted scopes are included.
+// PopupCode acts as a user in the popup of Google Identity Services that a page of that origin opened, and returns the
+// code that the page would get. Its redirect URI is "postmessage". There is no PKCE, access is always offline, and
+// granted scopes are included.
 func (s *Server) PopupCode(clientID, origin, scope string, d Decision) (code string, err error) {
 	_, answer, err := s.decide(url.Values{
 		"client_id":              {clientID},
@@ -82,9 +82,9 @@ func (s *Server) PopupCode(clientID, origin, scope string, d Decision) (code str
 	return answer.Get("code"), nil
 }
 
-// DeviceCode acts as the user of a mobile app and returns the server auth code that Google's sign-in SDK
-// gives it for the back end whose client ID it names. The code is redeemed with an empty redirect_uri;
-// access is always offline and granted scopes are included.
+// DeviceCode acts as the user of a mobile app, and returns the server auth code that Google's sign-in SDK gives the app
+// for the back end with that client ID. Such a code is exchanged with an empty redirect_uri. Access is always offline,
+// and granted scopes are included.
 func (s *Server) DeviceCode(clientID, scope string, d Decision) (code string, err error) {
 	_, answer, err := s.decide(url.Values{
 		"client_id":              {clientID},
@@ -102,7 +102,7 @@ func (s *Server) DeviceCode(clientID, scope string, d Decision) (code string, er
 	return answer.Get("code"), nil
 }
 
-// decide runs one authorization request of a page or a device with a user who acts as d says.
+// decide answers an authorization request as if the user did what d says.
 func (s *Server) decide(q url.Values, d Decision, device bool) (*consentRequest, url.Values, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,12 +145,12 @@ func (s *Server) decide(q url.Values, d Decision, device bool) (*consentRequest,
 	return req, s.allow(req, who, minus(boxes, d.Untick), page), nil
 }
 
-// needsPage reports whether Google shows who a consent page, or sends the browser straight back.
+// needsPage reports whether Google shows the account a consent page, and does not send the browser straight back.
 func (s *Server) needsPage(req *consentRequest, who *account) bool {
 	return req.prompts("consent") || len(minus(req.scopes, s.granted(req.client.ID, who.Subject))) > 0
 }
 
-// boxes are the asked scopes that the user can untick.
+// boxes returns the requested scopes that the user can untick.
 func (s *Server) boxes(req *consentRequest, who *account) []string {
 	var out []string
 	for _, sc := range minus(req.scopes, s.granted(req.client.ID, who.Subject)) {
@@ -161,8 +161,8 @@ func (s *Server) boxes(req *consentRequest, who *account) []string {
 	return out
 }
 
-// allow records that who continued with those boxes ticked, and returns the answer with the code.
-// Without any granted scope the answer is access_denied. Callers hold s.mu.
+// allow records that the user continued with these boxes ticked, and returns the answer with the code. If no scope is
+// left, the answer is access_denied. Callers hold s.mu.
 func (s *Server) allow(req *consentRequest, who *account, ticked []string, page bool) url.Values {
 	unticked := minus(s.boxes(req, who), ticked)
 	now := minus(req.scopes, unticked)
@@ -204,6 +204,7 @@ func (s *Server) allow(req *consentRequest, who *account, ticked []string, page 
 	})
 }
 
+// failed returns the answer with an error.
 func (req *consentRequest) failed(code string) url.Values {
 	return req.answer(url.Values{"error": {code}})
 }

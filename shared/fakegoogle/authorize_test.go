@@ -11,7 +11,7 @@ func TestAuthorize(t *testing.T) {
 	sentences(t, map[string]func(*world){
 		"answers code, state, scope, iss, authuser and prompt": func(w *world) {
 			q := w.consent(w.consentURL("openid email "+gmailLabels), Decision{})
-			if q.Get("code") == "" || q.Get("state") != "state-1" || q.Get("iss") != Issuer || q.Get("authuser") != "0" || q.Get("prompt") != "consent" {
+			if q.Get("code") == "" || q.Get("state") != "state-1" || q.Get("iss") != issuer || q.Get("authuser") != "0" || q.Get("prompt") != "consent" {
 				w.Errorf("answer %v", q)
 			}
 			if want := "openid " + scopeEmail + " " + gmailLabels; q.Get("scope") != want {
@@ -43,7 +43,7 @@ func TestAuthorize(t *testing.T) {
 		},
 		"answers access_denied and grants nothing when the user cancels": func(w *world) {
 			q := w.consent(w.consentURL("openid "+gmailLabels), Decision{Deny: true})
-			if q.Get("error") != "access_denied" || q.Get("state") != "state-1" || q.Get("iss") != Issuer || q.Has("code") {
+			if q.Get("error") != "access_denied" || q.Get("state") != "state-1" || q.Get("iss") != issuer || q.Has("code") {
 				w.Errorf("answer %v", q)
 			}
 			if got := w.GrantedScopes(ada, "app-1"); got != nil {
@@ -194,16 +194,6 @@ func TestDeviceCode(t *testing.T) {
 			for _, code := range []string{popup, w.code("", "openid")} {
 				status, body := post(w, code, "")
 				wantOAuthError(w.T, status, body, 400, "redirect_uri_mismatch")
-			}
-		},
-		"brings an ID token that names the mobile app as azp": func(w *world) {
-			w.AddClient(Client{ID: "app-1", Secret: "secret-1", Mobile: "app-1-android"})
-			_, body := post(w, device(w, Decision{}), "")
-			if c := w.claims(body); c["azp"] != "app-1-android" || c["aud"] != "app-1" {
-				w.Errorf("%v", c)
-			}
-			if _, body := w.refreshWith(body["refresh_token"].(string)); w.claims(body)["azp"] != "app-1" {
-				w.Errorf("after a refresh: %v", w.claims(body))
 			}
 		},
 		"is not given when the user cancels": func(w *world) {

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// browserCookie tells one browser from another at the stand-in itself.
+// browserCookie is the name of the stand-in's own cookie, which tells browsers apart.
 const browserCookie = "fakegoogle_session"
 
-// browser is the accounts that are signed in in one browser.
+// A browser has accounts that are signed in at the stand-in.
 type browser struct{ subjects []string }
 
-// browserOf finds the browser of a request, or makes a new one and gives it its cookie. Callers hold s.mu.
+// browserOf returns the browser of a request. It makes a new one and sets its cookie where there is none. Callers hold
+// s.mu.
 func (s *Server) browserOf(w http.ResponseWriter, r *http.Request) *browser {
 	if c, err := r.Cookie(browserCookie); err == nil {
 		if b := s.browsers[c.Value]; b != nil {
@@ -30,8 +31,8 @@ func (b *browser) signIn(sub string) {
 	}
 }
 
-// known is the account that the request means without asking: the hinted one, or the only one that is
-// signed in; nil if the user must choose. Callers hold s.mu.
+// known returns the account of a request where the user need not choose: that of login_hint, or the only one that is
+// signed in. Otherwise it returns nil. Callers hold s.mu.
 func (s *Server) known(req *consentRequest, b *browser) *account {
 	if req.prompts("select_account") {
 		return nil

@@ -22,27 +22,26 @@ var (
 	}
 )
 
-// Event is an event in a user's primary calendar.
+// An Event is an event in a user's primary calendar.
 type Event struct {
 	ID, Summary, Description, Location string
 	Start, End                         EventTime
-	Attendees                          []string // email addresses
-	Link                               string   // its page
-	Meet                               string   // the address of its Google Meet room, if it has one
-	Cancelled                          bool     // deleted by the user; its id is never free again
-	Created                            time.Time
-	body                               map[string]any // the whole resource as it is answered
-	purged                             bool
+	Attendees                          []string       // email addresses
+	Link                               string         // its page
+	Meet                               string         // the address of its Google Meet room, if it has one
+	Cancelled                          bool           // deleted by the user; its id is never free again
+	body                               map[string]any // the whole resource, as answers show it
+	purged                             bool           // found no more
 }
 
-// validEventID is Google's rule for ids that a client chooses: base32hex in lower case, 5 to 1024
-// characters.
+// validEventID reports whether a client may choose this id: base32hex in lower case, 5 to 1024 characters
+// [Calendar API: events, id].
 func validEventID(id string) bool {
 	return len(id) >= 5 && len(id) <= 1024 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuv") == ""
 }
 
-// Events returns the events of the user with that subject, oldest first, deleted ones included until they
-// are purged.
+// Events returns the events of the user with that subject, oldest first. Deleted ones are among them until they are
+// purged.
 func (s *Server) Events(sub string) []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +59,7 @@ func (s *Server) Events(sub string) []Event {
 	return events
 }
 
-// checkCalendar lets only the user's own calendar through.
+// checkCalendar refuses any calendar but the user's own.
 func checkCalendar(c *call) *apiError {
 	if id := c.r.PathValue("calendar"); id != "primary" && id != c.who.Email {
 		return apiErrorf(http.StatusNotFound, "notFound", "Not Found")
@@ -68,7 +67,7 @@ func checkCalendar(c *call) *apiError {
 	return nil
 }
 
-// getEvent is events.get.
+// getEvent serves events.get.
 func (s *Server) getEvent(c *call) (map[string]any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,6 +80,7 @@ func (s *Server) getEvent(c *call) (map[string]any, *apiError) {
 	return nil, apiErrorf(http.StatusNotFound, "notFound", "Not Found")
 }
 
+// event returns the event with the id, or nil.
 func (a *account) event(id string) *Event {
 	for _, e := range a.events {
 		if e.ID == id {
@@ -90,7 +90,7 @@ func (a *account) event(id string) *Event {
 	return nil
 }
 
-// insertEvent is events.insert. An id that exists is refused with 409, so that a repeat makes nothing.
+// insertEvent serves events.insert. It refuses an id that is taken with 409, so that a repeat makes nothing.
 func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 	var body map[string]any
 	if fault := readJSON(c.r.Body, &body); fault != nil {
@@ -116,9 +116,8 @@ func (s *Server) insertEvent(c *call) (map[string]any, *apiError) {
 	if c.who.event(e.ID) != nil {
 		return nil, apiErrorf(http.StatusConflict, "duplicate", "The requested identifier already exists.")
 	}
-	e.Created = s.now()
 	e.Link = s.inBrowsers("https://www.google.com/calendar/event?eid=" + base64.RawURLEncoding.EncodeToString([]byte(e.ID+" "+c.who.Email)))
-	stamp := e.Created.UTC().Format("2006-01-02T15:04:05.000Z")
+	stamp := s.now().UTC().Format("2006-01-02T15:04:05.000Z")
 	self := map[string]any{"email": c.who.Email, "self": true}
 	e.body = maps.Clone(body)
 	delete(e.body, "conferenceData")
@@ -181,13 +180,13 @@ func parseEvent(body map[string]any) (*Event, *apiError) {
 	return e, nil
 }
 
-// plain reports whether text holds nothing that nobody sees, such as U+200B or a soft hyphen.
+// plain reports whether every character of text can be seen: none is a space, a U+200B or a soft hyphen, for example.
 func plain(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == unicode.ReplacementChar }) < 0
 }
 
-// DeleteEvent deletes an event as its user does in Calendar: it is still answered, as cancelled, and its
-// id stays taken.
+// DeleteEvent deletes an event of the user with that subject, as the user does in Calendar: events.get still returns it,
+// as cancelled, and its id stays taken.
 func (s *Server) DeleteEvent(sub, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +199,8 @@ func (s *Server) DeleteEvent(sub, id string) {
 	}
 }
 
-// PurgeEvent is what becomes of a deleted event after a time: it is found no more, and its id stays taken.
+// PurgeEvent does to an event what happens to a deleted one after some time: it is found no more, and its id stays
+// taken.
 func (s *Server) PurgeEvent(sub, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

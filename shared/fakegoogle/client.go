@@ -5,19 +5,18 @@ import (
 	"slices"
 )
 
-// Client is an OAuth client of type "web".
+// A Client is an OAuth client of the type "Web application".
 type Client struct {
 	ID, Secret   string
 	RedirectURIs []string // compared as whole strings
-	Origins      []string // pages that may open the popup; with at least one, the redirect URI "postmessage" is allowed
-	Mobile       string   // the client ID of this project's mobile app: the azp of ID tokens that it brings; default ID
+	Origins      []string // JavaScript origins: pages of them may open the popup, and show One Tap
 }
 
-// popupRedirect is the redirect URI of a code that was delivered to a popup's opener
-// (Google Identity Services).
+// popupRedirect is the redirect URI of a code that goes to the page that opened the popup
+// [Google: using the code model].
 const popupRedirect = "postmessage"
 
-// AddClient registers c, in place of a client with the same ID.
+// AddClient registers c. It replaces a client with the same ID.
 func (s *Server) AddClient(c Client) {
 	c.RedirectURIs, c.Origins = slices.Clone(c.RedirectURIs), slices.Clone(c.Origins)
 	s.mu.Lock()
@@ -25,7 +24,7 @@ func (s *Server) AddClient(c Client) {
 	s.clients[c.ID] = c
 }
 
-// JSON returns the content of the client_secret.json that the Cloud console offers for c.
+// JSON returns the content of the client_secret.json that the Google Cloud console would offer for c.
 func (c Client) JSON() string {
 	type web struct {
 		ClientID          string   `json:"client_id"`

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// conference is a wish for a Google Meet room.
+// A conference is a request for a Google Meet room.
 type conference struct{ requestID string }
 
-// parseConference reads the wish for a room from an event. A client whose conferenceDataVersion is not 1
-// says that it knows of none: what it sends is not looked at. The result is nil without such a wish.
+// parseConference reads the request for a room in an event. It returns nil where there is none, and where
+// conferenceDataVersion is not 1: then Calendar ignores what the client sends of conferences.
 func parseConference(version string, body map[string]any) (*conference, *apiError) {
 	switch version {
 	case "", "0":
@@ -35,12 +35,13 @@ func parseConference(version string, body map[string]any) (*conference, *apiErro
 	return &conference{id}, nil
 }
 
-// meet is the address of a new room, in the form of Google's: three letters, four, three.
+// meet returns the address of a new room, in Google's form: three letters, four, three.
 func (*conference) meet() string {
 	letters := strings.ToLower(strings.NewReplacer("2", "x", "3", "y", "4", "z", "5", "w", "6", "v", "7", "u").Replace(rand.Text()))
 	return "https://meet.google.com/" + letters[:3] + "-" + letters[3:7] + "-" + letters[7:10]
 }
 
+// resource returns the conferenceData of the event that was made.
 func (c *conference) resource(meet string) map[string]any {
 	kind := map[string]any{"type": "hangoutsMeet"}
 	return map[string]any{

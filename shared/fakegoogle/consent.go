@@ -6,10 +6,10 @@ import (
 	"net/url"
 )
 
-// serveConsent is the consent endpoint and the pages behind it: choose an account, then allow. The
-// pages post to the same URL, so the whole request is checked anew at every step.
+// serveConsent serves the consent endpoint and its pages: one to choose an account, and one to allow. The pages post to
+// the same URL, so that the whole request is checked again at every step.
 func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
-	// A page of another site must not press the buttons for the user.
+	// A page of another site must not be able to press the buttons.
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		showError(w, http.StatusForbidden, &pageError{"access_denied", "This form came from another site."})
 		return
@@ -59,7 +59,7 @@ func (s *Server) serveConsent(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// decided answers the consent page's two buttons. Callers hold s.mu.
+// decided answers what the user pressed on the consent page. Callers hold s.mu.
 func (s *Server) decided(w http.ResponseWriter, r *http.Request, req *consentRequest, who *account, form url.Values) {
 	if form.Get("decision") != "allow" {
 		sendBack(w, r, req, req.failed("access_denied"))
@@ -68,7 +68,7 @@ func (s *Server) decided(w http.ResponseWriter, r *http.Request, req *consentReq
 	sendBack(w, r, req, s.allow(req, who, form["scope"], true))
 }
 
-// sendBack gives the answer to the client: by a redirect, or to the page that opened the popup.
+// sendBack hands the answer to the client: by a redirect, or by a message to the page that opened the popup.
 func sendBack(w http.ResponseWriter, r *http.Request, req *consentRequest, answer url.Values) {
 	if req.origin != "" {
 		showPopup(w, req.origin, answer)

@@ -104,7 +104,7 @@ func TestConsentPages(t *testing.T) {
 				}
 			}
 			q := p.presses("decision", "allow", p.boxes()...).sentBack()
-			if q.Get("code") == "" || q.Get("state") != "state-1" || q.Get("iss") != Issuer || q.Get("prompt") != "consent" {
+			if q.Get("code") == "" || q.Get("state") != "state-1" || q.Get("iss") != issuer || q.Get("prompt") != "consent" {
 				w.Errorf("answer %v", q)
 			}
 			if status, body := w.exchange(q.Get("code")); status != 200 || body["refresh_token"] == nil {

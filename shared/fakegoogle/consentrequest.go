@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// consentPaths are the consent endpoint and its older name, which client_secret.json still carries.
+// consentPaths are the path of the consent endpoint and its older one, which client_secret.json still names.
 var consentPaths = []string{"/o/oauth2/v2/auth", "/o/oauth2/auth"}
 
-// consentRequest is an authorization request that passed every check.
+// A consentRequest is an authorization request that has passed every check.
 type consentRequest struct {
 	client      Client
 	redirectURI string
@@ -28,8 +28,8 @@ type consentRequest struct {
 	device      bool // from a mobile SDK, which has no redirect URI
 }
 
-// pageError is a fault that Google shows on its own page instead of sending the browser back, since
-// nobody vouches for the redirect URI.
+// A pageError is a fault that Google shows on a page of its own. It does not send the browser back, since the redirect
+// URI may be anybody's.
 type pageError struct {
 	code   string // as RFC 6749 or Google names it
 	detail string
@@ -44,7 +44,7 @@ var singleValued = []string{
 	"enable_granular_consent", "response_mode", "ux_mode", "select_account",
 }
 
-// notHere are parameters of other endpoints; a secret among them would leak through the URL.
+// notHere are parameters of other endpoints. Some are secrets, which must not stand in a URL.
 var notHere = []string{"client_secret", "code", "code_verifier", "grant_type", "refresh_token", "access_token", "token"}
 
 // parseConsentRequest checks q as strictly as Google does. A device sends no redirect URI. The error is a
@@ -157,20 +157,20 @@ func (req *consentRequest) checkPKCE(q url.Values) error {
 
 func (req *consentRequest) prompts(p string) bool { return slices.Contains(req.prompt, p) }
 
-// answer is the query that goes back with the browser.
+// answer adds to q what every answer to the client holds.
 func (req *consentRequest) answer(q url.Values) url.Values {
 	if req.hasState {
 		q.Set("state", req.state)
 	}
-	q.Set("iss", Issuer)
+	q.Set("iss", issuer)
 	return q
 }
 
-// location is the redirect URI with q added to its query.
+// location returns the redirect URI with q added to its query.
 func (req *consentRequest) location(q url.Values) string {
 	u, err := url.Parse(req.redirectURI)
 	if err != nil {
-		return req.redirectURI + "?" + q.Encode()
+		return req.redirectURI + "?" + q.Encode() // the client was registered with it
 	}
 	all := u.Query()
 	for k, v := range q {

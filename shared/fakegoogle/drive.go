@@ -25,10 +25,10 @@ var (
 	}
 )
 
-// driveDefaultFields is all that Drive v3 answers about a file unless it is asked for more.
+// driveDefaultFields are the fields of a file that Drive v3 returns when a request names none.
 const driveDefaultFields = "kind,id,name,mimeType"
 
-// File is a file in a user's Drive.
+// A File is a file in a user's Drive.
 type File struct {
 	ID, Name, MimeType string
 	Description        string
@@ -36,19 +36,20 @@ type File struct {
 	SHA256             string // hex, of the whole content
 	Content            []byte // its first 64 KiB
 	Client             string // the OAuth client that made it
-	Created            time.Time
-	Trashed            bool // in the trash; it is still answered
+	Trashed            bool   // in the trash; files.get still returns it
+	created            time.Time
 	link               string
 }
 
-// Link is the address of the file's page: a page of the server's once it knows its public URL.
+// Link returns the address of the file's page: on this server, if it knew its public URL when the file was made, or else
+// at Google.
 func (f File) Link() string { return f.link }
 
 func (f *File) resource() map[string]any {
 	return map[string]any{
 		"kind": "drive#file", "id": f.ID, "name": f.Name, "mimeType": f.MimeType, "description": f.Description,
 		"size": strconv.FormatInt(f.Size, 10), "sha256Checksum": f.SHA256, "webViewLink": f.Link(),
-		"createdTime": f.Created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": f.Trashed,
+		"createdTime": f.created.UTC().Format("2006-01-02T15:04:05.000Z"), "trashed": f.Trashed,
 	}
 }
 
@@ -67,7 +68,7 @@ func (s *Server) Files(sub string) []File {
 	return files
 }
 
-// generateIDs is files.generateIds. The ids are good for this user only.
+// generateIDs serves files.generateIds. The ids are valid for this user only.
 func (s *Server) generateIDs(c *call) (map[string]any, *apiError) {
 	q := c.r.URL.Query()
 	count := 10
@@ -92,14 +93,14 @@ func (s *Server) generateIDs(c *call) (map[string]any, *apiError) {
 	return map[string]any{"kind": "drive#generatedIds", "space": "drive", "ids": ids}, nil
 }
 
-// newFileID has the form of Google's: 33 characters, the first is 1.
+// newFileID returns an id in Google's form: 33 characters, of which the first is 1.
 func newFileID() string {
 	var b [24]byte
 	rand.Read(b[:])
 	return "1" + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// getFile is files.get. With drive.file a client sees only what it made itself.
+// getFile serves files.get. With the scope drive.file a client sees only the files that it made itself.
 func (s *Server) getFile(c *call) (map[string]any, *apiError) {
 	id := c.r.PathValue("id")
 	s.mu.Lock()
@@ -130,7 +131,7 @@ func (s *Server) saveFile(c *call, f *File) (map[string]any, *apiError) {
 	if f.Name == "" {
 		f.Name = "Untitled"
 	}
-	f.Client, f.Created = c.client, s.now()
+	f.Client, f.created = c.client, s.now()
 	f.link = s.inBrowsers("https://drive.google.com/file/d/" + f.ID + "/view")
 	c.who.fileIDs[f.ID] = true
 	c.who.files = append(c.who.files, f)
@@ -145,7 +146,7 @@ func takesGeneratedID(mimeType string) bool {
 	return !google || kind == "folder" || strings.HasPrefix(kind, "drive-sdk")
 }
 
-// TrashFile moves a file into the trash of the user with that subject. It is still answered, as trashed.
+// TrashFile moves a file into the trash of the user with that subject. files.get still returns it, as trashed.
 func (s *Server) TrashFile(sub, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +159,7 @@ func (s *Server) TrashFile(sub, id string) {
 	}
 }
 
-// DeleteFile deletes a file for good, as emptying the trash does. Its id stays taken.
+// DeleteFile deletes a file of the user with that subject for good, as emptying the trash does. Its id stays taken.
 func (s *Server) DeleteFile(sub, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

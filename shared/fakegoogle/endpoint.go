@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// endpoint is a method of a Google API.
+// An endpoint is a method of a Google API.
 type endpoint struct {
 	service, method string
-	scopes          []string // any one of them is enough [the API's reference]; nil for those of an API that is not known
-	fields          string   // what is answered when the request names no fields; empty means all
+	scopes          []string // any one of them is enough [the API's reference]; nil: scopes are not checked
+	fields          string   // what is returned when the request names no fields; "": all
 }
 
-// call is an authorized request to an endpoint.
+// A call is an authorized request to an endpoint.
 type call struct {
 	r      *http.Request
 	who    *account // guarded by Server.mu
@@ -27,17 +27,13 @@ type call struct {
 // has reports whether the token of the call has the scope, given without its common prefix.
 func (c *call) has(scope string) bool { return slices.Contains(c.scopes, scopePrefix+scope) }
 
-// api makes a handler of h that asks for a Bearer token with one of the endpoint's scopes and answers
-// JSON, cut down to what the fields parameter names.
+// api returns the handler of an endpoint: it checks the access token and its scopes, lets h do the work, and answers
+// the fields of h's result that the request names.
 func (s *Server) api(ep endpoint, h func(*call) (map[string]any, *apiError)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		c, fault := s.authorizeCall(ep, r)
 		if fault != nil {
 			writeAPIError(w, fault)
-			return
-		}
-		if refuse := s.refusalOf(c.who, r.URL.Path); refuse != nil {
-			refuse(w, apiOf(r.URL.Path), s.now())
 			return
 		}
 		q := r.URL.Query()
@@ -63,7 +59,7 @@ func (s *Server) api(ep endpoint, h func(*call) (map[string]any, *apiError)) htt
 	}
 }
 
-// authorizeCall finds the user and client of a request's access token [RFC 6750].
+// authorizeCall checks a request's access token and returns whose it is [RFC 6750].
 func (s *Server) authorizeCall(ep endpoint, r *http.Request) (*call, *apiError) {
 	const realm = `Bearer realm="https://accounts.google.com/"`
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -117,6 +113,7 @@ func readJSON(r io.Reader, v any) *apiError {
 	return nil
 }
 
+// scopesOf returns scopes in full, of which names may leave out the common prefix.
 func scopesOf(names ...string) []string {
 	for i, n := range names {
 		if !strings.HasPrefix(n, "https://") {

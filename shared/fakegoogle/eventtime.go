@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// EventTime is the start or end of an event: a DateTime with an offset or a TimeZone, or a Date for a
-// whole day.
+// An EventTime is the start or end of an event: a DateTime with an offset or a TimeZone, or a Date for a whole day.
 type EventTime struct{ DateTime, Date, TimeZone string }
 
-// parseEventTime reads body[name] and returns it with the moment that it means.
+// parseEventTime reads body[name] and returns it with the moment that it stands for.
 func parseEventTime(body map[string]any, name string) (EventTime, time.Time, *apiError) {
 	refuse := func(reason, format string) (EventTime, time.Time, *apiError) {
 		return EventTime{}, time.Time{}, apiErrorf(http.StatusBadRequest, reason, format, name)

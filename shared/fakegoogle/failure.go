@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// Failure is what a request gets instead of its answer. Delay comes first and goes with any of the
-// others; alone, the request is answered normally after it.
+// A Failure is what a request gets instead of its answer. A Delay can stand with any of the others, and comes first.
+// Where it stands alone, the request is answered as usual after it.
 type Failure struct {
-	Status     int           // answer with this status, in Google's error shape
-	Reason     string        // of that answer; default: the usual one of Status
-	Body       string        // in place of Google's error shape
+	Status     int           // answer with this HTTP status
+	Reason     string        // of that answer, in Google's form; default: the usual one for Status
+	Body       string        // of that answer; default: an error in Google's form
 	RetryAfter time.Duration // the Retry-After header, in whole seconds
 	Delay      time.Duration // wait first, or until the client hangs up
-	Drop       bool          // do what the request says, then cut the connection without an answer
-	Garbage    bool          // answer 200 and a body that is not JSON; the request is not done
+	Drop       bool          // carry out the request, then cut the connection without an answer
+	Garbage    bool          // answer 200 with a body that is not JSON, and do not carry out the request
 	refusal    refusal
 }
 
@@ -29,9 +29,9 @@ type plannedFailure struct {
 	Failure
 }
 
-// Fail lets the next n requests whose path begins with match fail as f says. Plans for the same path
-// are used up one after the other. Note that Go's http.Transport repeats a GET by itself when a
-// reused connection is cut: for Drop on a GET, use fresh connections or a larger n.
+// Fail lets the next n requests whose path begins with match fail as f says. Failures for the same path are used up in
+// the order in which they were planned. Mind that Go's http.Transport repeats a GET by itself when a connection that it
+// reuses is cut: for Drop on a GET, use new connections or a larger n.
 func (s *Server) Fail(match string, n int, f Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *Server) serveFailure(w http.ResponseWriter, r *http.Request, f Failure)
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 		io.WriteString(w, "<!doctype html><title>not what you asked for</title>")
 	case f.refusal != nil:
-		f.refusal(w, apiOf(r.URL.Path), s.now())
+		f.refusal(w, r.URL.Path)
 	case f.Status != 0:
 		f.answer(w, r.URL.Path)
 	default:
@@ -77,8 +77,8 @@ func (s *Server) serveFailure(w http.ResponseWriter, r *http.Request, f Failure)
 	}
 }
 
-// wait returns true after d, or false as soon as the client has gone. The body is read first: until
-// then net/http does not notice a client that hangs up.
+// wait returns true after d, or false as soon as the client hangs up. It reads the body first, since net/http does not
+// notice before that.
 func wait(r *http.Request, d time.Duration) bool {
 	const buffered = 1 << 20
 	head, err := io.ReadAll(io.LimitReader(r.Body, buffered))
@@ -103,7 +103,7 @@ func wait(r *http.Request, d time.Duration) bool {
 	}
 }
 
-// answer writes the status with an error body as the path's API would.
+// answer writes the status and an error as the API of the path would.
 func (f Failure) answer(w http.ResponseWriter, path string) {
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
@@ -136,7 +136,7 @@ func (f Failure) answer(w http.ResponseWriter, path string) {
 	}
 }
 
-// discardWriter is the answer that nobody gets.
+// A discardWriter takes an answer that is dropped.
 type discardWriter struct{ header http.Header }
 
 func (d *discardWriter) Header() http.Header         { return d.header }

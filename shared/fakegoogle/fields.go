@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// selection is a parsed fields parameter: for each name what is wanted below it. A nil selection
-// wants everything; "*" stands for every name.
+// A selection is a parsed fields parameter: for each name, what is selected below it. A nil selection selects
+// everything, and "*" stands for every name.
 type selection map[string]selection
 
 var errFields = errors.New("invalid field selection")
 
-// parseFields parses the syntax of partial responses: a,b/c,d(e,f/g),*. An empty string selects all.
+// parseFields parses the syntax of partial responses, such as a,b/c,d(e,f/g),* [Google: partial responses]. An empty
+// string selects everything.
 func parseFields(fields string) (selection, error) {
 	if fields == "" {
 		return nil, nil
@@ -26,7 +27,7 @@ func parseFields(fields string) (selection, error) {
 
 type fieldParser struct{ rest string }
 
-// take reads past prefix if it comes next.
+// take skips prefix, and reports whether it came next.
 func (p *fieldParser) take(prefix string) bool {
 	rest, ok := strings.CutPrefix(p.rest, prefix)
 	p.rest = rest
@@ -72,7 +73,7 @@ func (p *fieldParser) field(into selection) error {
 	return err
 }
 
-// add merges a wish into the selection; wanting all of a name beats wanting parts of it.
+// add adds what is selected below a name. All of it includes every part.
 func (sel selection) add(name string, below selection) {
 	old, known := sel[name]
 	if !known || below == nil {
@@ -87,7 +88,7 @@ func (sel selection) add(name string, below selection) {
 	}
 }
 
-// of returns v without what was not selected. Lists are looked through.
+// of returns the selected parts of v. A selection applies to each element of a list.
 func (sel selection) of(v any) any {
 	if sel == nil {
 		return v

@@ -11,10 +11,10 @@ var gmailLabelsList = endpoint{
 	scopes: scopesOf("gmail.labels", "gmail.readonly", "gmail.modify", "gmail.metadata", "https://mail.google.com/"),
 }
 
-// systemLabels are the labels that Google makes; their id is their name.
+// systemLabels are the labels that every account has; their id is their name.
 const systemLabels = " INBOX SENT DRAFT TRASH SPAM STARRED IMPORTANT UNREAD CHAT CATEGORY_PERSONAL CATEGORY_SOCIAL CATEGORY_PROMOTIONS CATEGORY_UPDATES CATEGORY_FORUMS "
 
-// listLabels is users.labels.list. Without labels the answer has no "labels" at all, as at Google.
+// listLabels serves users.labels.list. As at Google, the answer has no "labels" at all where there are none.
 func (s *Server) listLabels(c *call) (map[string]any, *apiError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

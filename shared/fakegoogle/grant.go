@@ -7,18 +7,21 @@ import (
 	"time"
 )
 
-// maxRefreshTokens is how many refresh tokens of one user and client live; one more ends the oldest
-// without a word [Google: Refresh token expiration].
+// maxRefreshTokens is how many refresh tokens a user and a client can have. One more ends the oldest, and nobody is told
+// [Google: refresh token expiration].
 const maxRefreshTokens = 100
 
-// testingLifetime is the life of a refresh token while the consent screen is in Testing mode, unless
-// it only tells who the user is [Google: Refresh token expiration].
+// accessTokenLifetime is how long an access token can be used.
+const accessTokenLifetime = time.Hour
+
+// testingLifetime is how long a refresh token works that was issued in Testing mode, unless it only tells who the user
+// is [Google: refresh token expiration].
 const testingLifetime = 7 * 24 * time.Hour
 
-// grantKey names what one user allowed one client.
+// A grantKey names the grant of one user to one client.
 type grantKey struct{ client, sub string }
 
-// grant is the scopes that a user gave a client, until it is revoked.
+// A grant is the scopes that a user gave a client, until it is revoked.
 type grant struct{ scopes []string }
 
 type accessToken struct {
@@ -30,23 +33,15 @@ type accessToken struct {
 type refreshToken struct {
 	grantKey
 	scopes   []string
-	combined bool  // covers what is granted later too
-	order    int64 // the lowest of a grant is the oldest
-	issued   time.Time
-	expires  time.Time
+	combined bool      // covers also what is granted later
+	order    int64     // the lowest of a grant is the oldest
+	expires  time.Time // zero for no end
 }
 
-// alive reports whether the token can still be used at t.
+// alive reports whether the token can be used at t.
 func (r *refreshToken) alive(t time.Time) bool { return r.expires.IsZero() || t.Before(r.expires) }
 
-// endBy lets the token end at that time if it would live longer; the zero time is no end.
-func (r *refreshToken) endBy(t time.Time) {
-	if !t.IsZero() && r.alive(t) {
-		r.expires = t
-	}
-}
-
-// secondsLeft is the refresh_token_expires_in of a token that ends.
+// secondsLeft returns the refresh_token_expires_in of a token that has an end.
 func (r *refreshToken) secondsLeft(now time.Time) int {
 	return int((r.expires.Sub(now) - time.Nanosecond) / time.Second)
 }
@@ -61,19 +56,16 @@ func (s *Server) granted(client, sub string) []string {
 // newAccessToken makes an access token. Callers hold s.mu.
 func (s *Server) newAccessToken(key grantKey, scopes []string) string {
 	token := "ya29.a0" + randomText()
-	s.access[token] = &accessToken{key, slices.Clone(scopes), s.now().Add(s.ttl)}
+	s.access[token] = &accessToken{key, slices.Clone(scopes), s.now().Add(accessTokenLifetime)}
 	return token
 }
 
-// newRefreshToken makes a refresh token and ends the oldest one beyond the limit. Callers hold s.mu.
+// newRefreshToken makes a refresh token, and ends the oldest ones beyond the limit. Callers hold s.mu.
 func (s *Server) newRefreshToken(key grantKey, scopes []string, combined bool) string {
 	s.sequence++
-	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence, issued: s.now()}
+	r := &refreshToken{grantKey: key, scopes: slices.Clone(scopes), combined: combined, order: s.sequence}
 	if s.testing && !onlyIdentity(scopes) {
 		r.expires = s.now().Add(testingLifetime)
-	}
-	if who := s.account(key.sub); who != nil {
-		r.endBy(who.accessEnds)
 	}
 	token := "1//0" + randomText()
 	s.refresh[token] = r
@@ -86,7 +78,7 @@ func (s *Server) newRefreshToken(key grantKey, scopes []string, combined bool) s
 	return token
 }
 
-// liveRefreshTokens lists the usable refresh tokens of a grant. Callers hold s.mu.
+// liveRefreshTokens returns the refresh tokens of a grant that can be used. Callers hold s.mu.
 func (s *Server) liveRefreshTokens(key grantKey) []string {
 	var live []string
 	for token, r := range s.refresh {
@@ -97,7 +89,7 @@ func (s *Server) liveRefreshTokens(key grantKey) []string {
 	return live
 }
 
-// end forgets a grant with all its tokens and codes. Callers hold s.mu.
+// end removes a grant with all its tokens and codes. Callers hold s.mu.
 func (s *Server) end(key grantKey) {
 	delete(s.grants, key)
 	for token, a := range s.access {
@@ -137,8 +129,7 @@ func (s *Server) RefreshTokens(sub string) int {
 	return n
 }
 
-// Revoke withdraws every client's access to the user with that subject, as the user can do at their
-// Google account page.
+// Revoke withdraws every grant of the user with that subject, as users can at their Google account.
 func (s *Server) Revoke(sub string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,15 +140,15 @@ func (s *Server) Revoke(sub string) {
 	}
 }
 
-// ExpireAccessTokens ends every access token that was issued so far. Refresh tokens live on.
+// ExpireAccessTokens ends every access token that was issued so far, and no refresh token.
 func (s *Server) ExpireAccessTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.access)
 }
 
-// SetTesting puts the consent screen in Testing mode or takes it out of it: refresh tokens issued in
-// that mode die after 7 days.
+// SetTesting says whether the app is in Testing mode from now on. Refresh tokens that are issued in that mode end after
+// 7 days.
 func (s *Server) SetTesting(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,5 +157,5 @@ func (s *Server) SetTesting(on bool) {
 
 func joinScopes(scopes []string) string { return strings.Join(scopes, " ") }
 
-// randomText is long enough that nobody guesses it, and holds letters and digits only.
+// randomText returns 52 random letters and digits.
 func randomText() string { return rand.Text() + rand.Text() }

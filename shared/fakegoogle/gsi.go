@@ -8,8 +8,7 @@ import (
 //go:embed gsi.js
 var identityServices []byte
 
-// serveIdentityServices is the script of Google Identity Services, as far as
-// initCodeClient, One Tap and the sign-in button.
+// serveIdentityServices serves the script of Google Identity Services: initCodeClient, One Tap and the sign-in button.
 func (s *Server) serveIdentityServices(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")

@@ -10,19 +10,18 @@ import (
 	"time"
 )
 
-// Issuer is the iss of every ID token and of every answer of the consent page, wherever the server runs.
-const Issuer = "https://accounts.google.com"
+// issuer is the iss of every ID token and of every answer of the consent page, wherever the server runs.
+const issuer = "https://accounts.google.com"
 
 const idTokenLifetime = time.Hour
 
-// idToken makes the ID token that goes with an access token; azp is the client that asked, aud the one it
-// is for. Callers hold s.mu.
-func (s *Server) idToken(who User, azp, aud string, scopes []string, access, nonce string) string {
+// idToken returns the ID token that goes with an access token. Callers hold s.mu.
+func (s *Server) idToken(who User, client string, scopes []string, access, nonce string) string {
 	sum := sha256.Sum256([]byte(access))
 	claims := map[string]any{
-		"iss":     Issuer,
-		"azp":     azp,
-		"aud":     aud,
+		"iss":     issuer,
+		"azp":     client,
+		"aud":     client,
 		"sub":     who.Subject,
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]), // [OpenID Connect Core §3.1.3.6]
 		"iat":     s.now().Unix(),
@@ -47,28 +46,29 @@ func (s *Server) idToken(who User, azp, aud string, scopes []string, access, non
 	return s.keys.current().sign("JWT", claims)
 }
 
-// EditIDToken sets a hook that changes the claims of every later ID token of the token endpoint; nil
-// takes it away. It runs under the server's lock and must not call the server.
+// EditIDToken sets a function that changes the claims of every later ID token of the token endpoint; nil removes it. It
+// runs under the server's lock and must not call the server.
 func (s *Server) EditIDToken(edit func(claims map[string]any)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.editIDToken = edit
 }
 
-// SignIDToken signs claims with the current key, as Google does for a service account too. Absent iss,
-// iat and exp are filled in; a claim that is nil is left out.
+// SignIDToken signs claims with Google's current key, as Google does for a service account as well. It adds iss, iat and
+// exp where they are absent, and leaves out a claim that is nil.
 func (s *Server) SignIDToken(claims map[string]any) string {
 	return s.keys.current().sign("JWT", s.complete(claims))
 }
 
-// SignIDTokenWith signs claims with a key that is not Google's, under the id of the current one.
+// SignIDTokenWith is SignIDToken with a key that is not Google's, under the id of Google's current one: a forged token.
 func (s *Server) SignIDTokenWith(key *rsa.PrivateKey, claims map[string]any) string {
 	return signingKey{s.keys.current().id, key}.sign("JWT", s.complete(claims))
 }
 
+// complete returns the claims with those that SignIDToken adds.
 func (s *Server) complete(claims map[string]any) map[string]any {
 	all := map[string]any{
-		"iss": Issuer,
+		"iss": issuer,
 		"iat": s.now().Unix(),
 		"exp": s.now().Add(idTokenLifetime).Unix(),
 	}

@@ -19,7 +19,7 @@ import (
 func (w *world) verify(raw, audience string) (*oidc.IDToken, error) {
 	ctx := oidc.ClientContext(context.Background(), w.http)
 	keys := oidc.NewRemoteKeySet(ctx, "https://www.googleapis.com/oauth2/v3/certs")
-	return oidc.NewVerifier(Issuer, keys, &oidc.Config{ClientID: audience, Now: w.clock.now}).Verify(ctx, raw)
+	return oidc.NewVerifier(issuer, keys, &oidc.Config{ClientID: audience, Now: w.clock.now}).Verify(ctx, raw)
 }
 
 func (w *world) claims(body map[string]any) map[string]any {
@@ -43,7 +43,7 @@ func TestIDToken(t *testing.T) {
 			sum := sha256.Sum256([]byte(body["access_token"].(string)))
 			now := float64(w.clock.now().Unix())
 			for name, want := range map[string]any{
-				"iss": Issuer, "aud": "app-1", "azp": "app-1", "sub": grace, "nonce": "nonce-1", "name": "Grace Hopper",
+				"iss": issuer, "aud": "app-1", "azp": "app-1", "sub": grace, "nonce": "nonce-1", "name": "Grace Hopper",
 				"email": "grace@example.com", "email_verified": true, "iat": now, "exp": now + 3600,
 				"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]),
 			} {
@@ -60,18 +60,13 @@ func TestIDToken(t *testing.T) {
 				}
 			}
 		},
-		"names the Workspace of those who belong to one, and the address that they have now": func(w *world) {
+		"names the Workspace of those who belong to one": func(w *world) {
 			if c := w.claims(w.tokens("", "openid")); c["hd"] != nil {
 				w.Errorf("%v", c)
 			}
 			w.AddUser(User{Subject: "113000000000000000001", Email: "kate@corp.example", Name: "Kate", Domain: "corp.example"})
 			first := w.tokens("kate@corp.example", "openid email")
 			if c := w.claims(first); c["hd"] != "corp.example" || c["email"] != "kate@corp.example" {
-				w.Errorf("%v", c)
-			}
-			w.SetEmail("113000000000000000001", "k.johnson@corp.example")
-			_, body := w.refreshWith(first["refresh_token"].(string))
-			if c := w.claims(body); c["email"] != "k.johnson@corp.example" || c["sub"] != "113000000000000000001" {
 				w.Errorf("%v", c)
 			}
 		},
@@ -165,12 +160,12 @@ func TestClientJSON(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	s := New(Options{Users: []User{{Subject: "1", Email: "a@example.com"}}})
+	s := New(Options{})
 	s.AddUser(User{Subject: "2", Email: "b@example.com"})
-	s.AddUser(User{Subject: "1", Email: "c@example.com", Labels: []string{"x"}})
+	s.AddUser(User{Subject: ada, Email: "c@example.com", Labels: []string{"x"}})
 	s.SetLabels("2", []string{"y"})
 	got := s.Users()
-	if len(got) != 2 || got[0].Email != "c@example.com" || !slices.Equal(got[1].Labels, []string{"y"}) {
+	if len(got) != 3 || got[0].Email != "c@example.com" || !slices.Equal(got[2].Labels, []string{"y"}) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -2,8 +2,6 @@ package fakegoogle
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -15,7 +13,7 @@ import (
 	"sync"
 )
 
-// keyring holds the signing keys, the current one first, and those that are still published.
+// A keyring holds the signing keys that are published, the current one first.
 type keyring struct {
 	mu   sync.Mutex
 	keys []signingKey
@@ -23,27 +21,27 @@ type keyring struct {
 
 type signingKey struct {
 	id  string
-	key crypto.Signer // RSA for RS256, P-256 for ES256
+	key *rsa.PrivateKey
 }
 
 // published is how many keys the key set holds: the current one and the one before.
 const published = 2
 
-// ready makes the first key if there is none yet.
+// ready makes the first key, if there is none yet.
 func (k *keyring) ready() { k.current() }
 
+// current returns the key that signs.
 func (k *keyring) current() signingKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.keys) == 0 {
-		k.keys = []signingKey{newSigningKey()}
+		k.keys = []signingKey{named(newRSAKey())}
 	}
 	return k.keys[0]
 }
 
-func newSigningKey() signingKey { return named(newRSAKey()) }
-
-func named(key crypto.Signer) signingKey { return signingKey{strings.ToLower(rand.Text()), key} }
+// named gives the key an id.
+func named(key *rsa.PrivateKey) signingKey { return signingKey{strings.ToLower(rand.Text()), key} }
 
 func newRSAKey() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -53,8 +51,8 @@ func newRSAKey() *rsa.PrivateKey {
 	return key
 }
 
-// rotate puts next in front of the keys.
-func (k *keyring) rotate(next crypto.Signer) {
+// rotate makes next the current key.
+func (k *keyring) rotate(next *rsa.PrivateKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.keys = append([]signingKey{named(next)}, k.keys...)
@@ -63,10 +61,10 @@ func (k *keyring) rotate(next crypto.Signer) {
 	}
 }
 
-// RotateKeys makes a new signing key. The one before stays published until the next rotation.
+// RotateKeys makes a new key of Google's the current one. The one before stays published until the next rotation.
 func (s *Server) RotateKeys() { s.keys.rotate(newRSAKey()) }
 
-// serve is the JSON Web Key Set [RFC 7517].
+// serve answers with the keys as a JSON Web Key Set [RFC 7517].
 func (k *keyring) serve(w http.ResponseWriter, maxAge string) {
 	k.ready()
 	k.mu.Lock()
@@ -82,38 +80,21 @@ func (k *keyring) serve(w http.ResponseWriter, maxAge string) {
 
 func (s *Server) serveCerts(w http.ResponseWriter, _ *http.Request) { s.keys.serve(w, "21600") }
 
-// public is the key as a JSON Web Key [RFC 7518 §6].
+// public returns the public key as a JSON Web Key [RFC 7518 §6.3].
 func (k signingKey) public() map[string]string {
 	text := base64.RawURLEncoding.EncodeToString
-	jwk := map[string]string{"alg": k.algorithm(), "use": "sig", "kid": k.id}
-	switch key := k.key.Public().(type) {
-	case *rsa.PublicKey:
-		jwk["kty"], jwk["n"], jwk["e"] = "RSA", text(key.N.Bytes()), text(big.NewInt(int64(key.E)).Bytes())
-	case *ecdsa.PublicKey:
-		point, err := key.Bytes() // 4, then x and y, 32 bytes each [SEC 1 §2.3.3]
-		if err != nil {
-			panic("fakegoogle: " + err.Error())
-		}
-		jwk["kty"], jwk["crv"], jwk["x"], jwk["y"] = "EC", "P-256", text(point[1:33]), text(point[33:])
+	return map[string]string{
+		"kty": "RSA", "alg": algorithm, "use": "sig", "kid": k.id,
+		"n": text(k.key.N.Bytes()), "e": text(big.NewInt(int64(k.key.E)).Bytes()),
 	}
-	return jwk
 }
 
-func (k signingKey) algorithm() string {
-	switch key := k.key.(type) {
-	case *rsa.PrivateKey:
-		return "RS256"
-	case *ecdsa.PrivateKey:
-		if key.Curve == elliptic.P256() {
-			return "ES256"
-		}
-	}
-	panic("fakegoogle: a signing key has to be RSA or P-256")
-}
+// algorithm is what every key signs with [RFC 7518 §3.3].
+const algorithm = "RS256"
 
 // sign returns the compact form of a JWT [RFC 7515 §3.1].
 func (k signingKey) sign(typ string, claims map[string]any) string {
-	header, err := json.Marshal(map[string]string{"alg": k.algorithm(), "kid": k.id, "typ": typ})
+	header, err := json.Marshal(map[string]string{"alg": algorithm, "kid": k.id, "typ": typ})
 	if err != nil {
 		panic("fakegoogle: " + err.Error())
 	}
@@ -123,21 +104,9 @@ func (k signingKey) sign(typ string, claims map[string]any) string {
 	}
 	input := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	sum := sha256.Sum256([]byte(input))
-	signature, err := k.signature(sum[:])
+	signature, err := rsa.SignPKCS1v15(rand.Reader, k.key, crypto.SHA256, sum[:])
 	if err != nil {
 		panic("fakegoogle: sign: " + err.Error())
 	}
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature)
-}
-
-func (k signingKey) signature(sum []byte) ([]byte, error) {
-	key, ok := k.key.(*ecdsa.PrivateKey)
-	if !ok {
-		return k.key.Sign(rand.Reader, sum, crypto.SHA256)
-	}
-	r, s, err := ecdsa.Sign(rand.Reader, key, sum)
-	if err != nil {
-		return nil, err
-	}
-	return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...), nil // [RFC 7518 §3.4]
 }

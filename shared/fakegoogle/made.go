@@ -8,24 +8,24 @@ import (
 	"unicode/utf8"
 )
 
-// made is a file or event as its page shows it.
+// made is what the page of a file or an event shows.
 type made struct {
 	Title string
-	Where string // the service
+	Where string // the kind and the service, in words
 	Facts []fact
 	Text  string
 }
 
 type fact struct{ Name, Value string }
 
-// add adds a fact that there is.
+// add adds a fact, unless its value is empty.
 func (m *made) add(name, value string) {
 	if value != "" {
 		m.Facts = append(m.Facts, fact{name, value})
 	}
 }
 
-// serveFilePage is where a file's webViewLink leads.
+// serveFilePage serves the page to which a file's webViewLink leads.
 func (s *Server) serveFilePage(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (f *File) page() made {
 	return m
 }
 
-// serveEventPage is where an event's htmlLink leads.
+// serveEventPage serves the page to which an event's htmlLink leads.
 func (s *Server) serveEventPage(w http.ResponseWriter, r *http.Request) {
 	eid := r.URL.Query().Get("eid")
 	s.mu.Lock()
@@ -88,9 +88,9 @@ func (t EventTime) words() string {
 	return strings.TrimSpace(strings.Replace(cmp.Or(t.Date, t.DateTime), "T", " ", 1) + " " + t.TimeZone)
 }
 
-// showMade shows what is owner's to the account that authuser names, by its address or by its place among
-// those that are signed in in this browser. Without authuser it is the browser's first account, as at Google:
-// to any other than the owner the page is closed. Where nobody is signed in it is shown. Callers hold s.mu.
+// showMade shows the page of something that owner has, to nobody else. As at Google, the reader is the account that
+// authuser names, by its address or by its number among those that are signed in in this browser; without authuser it is
+// the browser's first account. Where nobody is signed in, the page is shown all the same. Callers hold s.mu.
 func (s *Server) showMade(w http.ResponseWriter, r *http.Request, owner *account, m made) {
 	b := s.browserOf(w, r)
 	reader := s.account(r.URL.Query().Get("authuser"))

@@ -7,25 +7,7 @@ import (
 	"slices"
 )
 
-// OneTap returns the ID token that One Tap and Google's sign-in button give a page of that client, and that a
-// mobile app gets for its back end's client. It panics if there is no such user or client. edit, if there is
-// one, changes the claims; one that it sets to nil is left out.
-func (s *Server) OneTap(clientID, user string, edit func(claims map[string]any)) string {
-	s.mu.Lock()
-	who := s.account(user)
-	_, known := s.clients[clientID]
-	if who == nil || !known {
-		s.mu.Unlock()
-		panic("fakegoogle: no account " + user + " or no client " + clientID)
-	}
-	claims := oneTapClaims(who.User, clientID)
-	s.mu.Unlock()
-	if edit != nil {
-		edit(claims)
-	}
-	return s.SignIDToken(claims)
-}
-
+// oneTapClaims are those of the ID token that One Tap and Google's sign-in button give a page of that client.
 func oneTapClaims(who User, clientID string) map[string]any {
 	claims := map[string]any{
 		"azp": clientID, "aud": clientID, "sub": who.Subject, "email": who.Email, "email_verified": true,
@@ -37,14 +19,14 @@ func oneTapClaims(who User, clientID string) map[string]any {
 	return claims
 }
 
-// serveSelect is what One Tap shows in a frame and the sign-in button in a popup: the accounts, of which one
-// gives the page its ID token.
+// serveSelect serves what One Tap shows in a frame and the sign-in button in a popup: the accounts. The page gets an ID
+// token of the one that the user picks.
 func (s *Server) serveSelect(w http.ResponseWriter, r *http.Request) {
 	if err := http.NewCrossOriginProtection().Check(r); err != nil {
 		showError(w, http.StatusForbidden, &pageError{"access_denied", "This form came from another site."})
 		return
 	}
-	s.keys.ready() // making the first key takes a while: not under the lock
+	s.keys.ready() // making the first key takes a while, and must not hold the lock
 	q := r.URL.Query()
 	origin := q.Get("origin")
 	s.mu.Lock()

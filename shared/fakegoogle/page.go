@@ -27,12 +27,12 @@ func parsePage(name string) *template.Template {
 	return template.Must(template.New(name).Funcs(funcs).ParseFS(pageFiles, "layout.html", name))
 }
 
-// page is what every page shows.
+// A page is what the templates show; each uses some of it.
 type page struct {
 	Nonce   string
-	Action  string // the form's target: this very request
-	App     string // who asks
-	Switch  string // this request again, with the account chooser
+	Action  string // where the form is posted: the address of this request
+	App     string // who asks, by host
+	Switch  string // the address of this request with the account chooser
 	User    User
 	Users   []User
 	Who     []string // what the app learns about the user without a box
@@ -40,16 +40,16 @@ type page struct {
 	Made    made
 	Code    string // of an error
 	Detail  string
-	Heading string // of an error that is no refusal of an app's request
-	Origin  string // of the popup's opener
+	Heading string // of an error page that is not about an app's request
+	Origin  string // of the page that gets Answer by a message
 	Frames  string // the origin whose pages may show it in a frame; "" for none
 	Answer  map[string]string
 }
 
-// box is a permission that the user can untick.
+// A box is a permission that the user can untick.
 type box struct{ Scope, Words string }
 
-// Short is how developers call the scope; empty if the words are the scope itself.
+// Short returns the scope without its prefix, as developers know it, or "" where the words are the scope itself.
 func (b box) Short() string {
 	if b.Words == b.Scope {
 		return ""
@@ -66,7 +66,7 @@ func (s *Server) showChooser(w http.ResponseWriter, r *http.Request, req *consen
 	show(w, http.StatusOK, chooserPage, p)
 }
 
-// showConsent asks who for what is not granted yet. Callers hold s.mu.
+// showConsent asks the account for what it has not granted yet. Callers hold s.mu.
 func (s *Server) showConsent(w http.ResponseWriter, r *http.Request, req *consentRequest, who *account) {
 	again := r.URL.Query()
 	again.Set("prompt", "select_account")
@@ -100,12 +100,12 @@ func showError(w http.ResponseWriter, status int, e *pageError) {
 	show(w, status, errorPage, page{Code: "Error 400: " + e.code, Detail: e.detail})
 }
 
-// showPopup hands the answer to the page that opened the popup, if it is of that origin.
+// showPopup sends the answer as a message to the page that opened the popup, if that is of this origin.
 func showPopup(w http.ResponseWriter, origin string, answer url.Values) {
 	showAnswer(w, origin, answer, "")
 }
 
-// showAnswer is showPopup for a page that may stand in a frame of that origin.
+// showAnswer is showPopup for an answer that pages of the origin frames may also show in a frame.
 func showAnswer(w http.ResponseWriter, origin string, answer url.Values, frames string) {
 	p := page{Origin: origin, Answer: map[string]string{}}
 	for name := range answer {
@@ -136,17 +136,17 @@ func pageHeaders(w http.ResponseWriter, nonce, frames string) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src "+script+"; base-uri 'none'; frame-ancestors "+cmp.Or(frames, "'none'"))
-	// Google enforces no more either: its consent page only reports "same-origin", which would cut a popup off
-	// from the page that opened it. The report is left out, since it makes browsers warn in the console.
+	// Google's consent page enforces no more: it only reports "same-origin", which would cut a popup off from the page
+	// that opened it. The report is left out here, since it makes browsers warn in the console.
 	h.Set("Cross-Origin-Opener-Policy", "unsafe-none")
 }
 
-// app is how the pages call the client: the host that it runs on.
+// app returns what the pages call the client: the host on which it runs.
 func (req *consentRequest) app() string {
 	return cmp.Or(host(req.origin), host(req.redirectURI), req.client.ID)
 }
 
-// host is the host of a URL, or "".
+// host returns the host of a URL, or "".
 func host(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -155,7 +155,7 @@ func host(address string) string {
 	return u.Host
 }
 
-// initial is the letter in the account's circle.
+// initial returns the letter for the circle beside an account.
 func initial(u User) string {
 	for _, r := range u.Name + u.Email {
 		return strings.ToUpper(string(r))

@@ -12,10 +12,10 @@ var projectsSearch = endpoint{
 	scopes: scopesOf("cloud-platform", "cloud-platform.read-only"),
 }
 
-// Project is a Google Cloud project.
+// A Project is a Google Cloud project.
 type Project struct {
 	ID, Name, Number string
-	State            string // default ACTIVE
+	State            string // default: ACTIVE
 }
 
 // maxProjects is the largest page of a search, and the size of one when the client names none.
@@ -30,7 +30,7 @@ func (s *Server) SetProjects(sub string, projects []Project) {
 	}
 }
 
-// searchProjects is projects.search. The query parameter is not looked at.
+// searchProjects serves projects.search. It ignores the parameter query.
 func (s *Server) searchProjects(c *call) (map[string]any, *apiError) {
 	q := c.r.URL.Query()
 	size, from := maxProjects, 0

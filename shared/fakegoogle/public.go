@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// SetPublic says under which URL browsers reach the server, e.g. "http://localhost:8080/google" where
-// another server passes everything under /google/ on to it, prefix included. It decides about the links
-// that lead from the pages and from the APIs' answers to the pages. Requests without the prefix are
-// answered too. It panics if public is no absolute URL.
+// SetPublic says under which URL browsers reach the server, such as "http://localhost:8080/google" where another server
+// passes on to it what is under /google/. Links to the server's pages, on pages and in the answers of APIs, then begin
+// with it. The server answers requests with the path of that URL in front and without it. SetPublic panics if public is
+// not an absolute URL.
 func (s *Server) SetPublic(public string) {
 	u, err := url.Parse(strings.TrimSuffix(public, "/"))
 	if err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -18,7 +18,7 @@ func (s *Server) SetPublic(public string) {
 	s.public.Store(u)
 }
 
-// prefix is the path in front of every page: "" or one such as /google.
+// prefix returns the path of the public URL, such as /google, or "".
 func (s *Server) prefix() string {
 	if u := s.public.Load(); u != nil {
 		return u.Path
@@ -26,8 +26,8 @@ func (s *Server) prefix() string {
 	return ""
 }
 
-// inBrowsers is the address of a page of Google's for browsers: the one of this server, once it knows
-// under which URL they reach it.
+// inBrowsers returns the address of a page of Google's for browsers: on this server, if it knows under which URL they
+// reach it.
 func (s *Server) inBrowsers(google string) string {
 	public := s.public.Load()
 	if public == nil {
@@ -41,7 +41,7 @@ func (s *Server) inBrowsers(google string) string {
 	return u.String()
 }
 
-// withoutPrefix returns r as it would have come without the public prefix.
+// withoutPrefix returns r without the prefix in its path.
 func (s *Server) withoutPrefix(r *http.Request) *http.Request {
 	prefix := s.prefix()
 	if prefix == "" || !strings.HasPrefix(r.URL.Path, prefix+"/") {

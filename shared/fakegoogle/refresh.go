@@ -5,11 +5,11 @@ import (
 	"net/url"
 )
 
-// refreshError is why a user's refresh tokens do not work at the moment.
+// A refreshError is why a user's refresh tokens are refused at the moment.
 type refreshError struct{ code, subtype string }
 
-// refreshAccess gives a new access token for a refresh token. The older access tokens stay good, and
-// the refresh token stays the same. Callers hold s.mu.
+// refreshAccess returns a new access token for a refresh token. Older access tokens stay valid, and the refresh token
+// stays the same. Callers hold s.mu.
 func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, *tokenError) {
 	token := form.Get("refresh_token")
 	if token == "" {
@@ -26,11 +26,8 @@ func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, 
 		return nil, reason.fault()
 	}
 	scopes := r.scopes
-	if r.combined && !s.rules.Narrow {
+	if r.combined {
 		scopes = union(scopes, s.granted(r.client, r.sub))
-	}
-	if s.needsReauth(r, scopes) {
-		return nil, refreshError{"invalid_grant", "invalid_rapt"}.fault()
 	}
 	if asked := normalizeScopes(form.Get("scope")); len(asked) > 0 {
 		if len(minus(asked, scopes)) > 0 {
@@ -38,12 +35,9 @@ func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, 
 		}
 		scopes = asked
 	}
-	body := s.tokenResponse(r.grantKey, client.ID, scopes, s.newAccessToken(r.grantKey, scopes), "")
+	body := s.tokenResponse(r.grantKey, scopes, s.newAccessToken(r.grantKey, scopes), "")
 	if !r.expires.IsZero() {
 		body["refresh_token_expires_in"] = r.secondsLeft(s.now())
-	}
-	if s.rules.NoIDToken {
-		delete(body, "id_token")
 	}
 	return body, nil
 }
@@ -61,9 +55,9 @@ func (e refreshError) fault() *tokenError {
 	return f
 }
 
-// SetRefreshError makes every refresh for the user with that subject fail with that error and
-// error_subtype, until it is called with an empty error. The tokens themselves stay.
-// Examples: "invalid_grant", "invalid_rapt"; "admin_policy_enforced", "".
+// SetRefreshError lets every refresh for the user with that subject fail with this error and error_subtype, such as
+// "invalid_grant" and "invalid_rapt", or "admin_policy_enforced" and "". An empty code ends that: the tokens themselves
+// stay.
 func (s *Server) SetRefreshError(sub, code, subtype string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -168,7 +168,11 @@ func TestRefresh(t *testing.T) {
 			if first["refresh_token_expires_in"] != 604799.0 {
 				w.Errorf("refresh_token_expires_in %v", first["refresh_token_expires_in"])
 			}
-			w.clock.advance(7*24*time.Hour - time.Second)
+			w.clock.advance(24 * time.Hour)
+			if _, body := w.refreshWith(first["refresh_token"].(string)); body["refresh_token_expires_in"] != 518399.0 {
+				w.Errorf("a refresh a day later: %v", body)
+			}
+			w.clock.advance(6*24*time.Hour - time.Second)
 			if status, body := w.refreshWith(first["refresh_token"].(string)); status != 200 {
 				w.Errorf("%d %v", status, body)
 			}

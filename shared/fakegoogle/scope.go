@@ -12,7 +12,7 @@ const (
 	scopePrefix  = "https://www.googleapis.com/auth/"
 )
 
-// scopeInWords says what a scope allows, as the consent page shows it.
+// scopeInWords says what scopes allow, as the consent page does.
 var scopeInWords = map[string]string{
 	scopePrefix + "gmail.labels":             "See and edit your email labels",
 	scopePrefix + "gmail.readonly":           "View your email messages and settings",
@@ -29,8 +29,8 @@ var scopeInWords = map[string]string{
 	scopePrefix + "youtube.readonly":         "View your YouTube account",
 }
 
-// normalizeScopes splits a scope parameter, puts email and profile in the long form that Google
-// answers, and sorts out repeats. The order stays.
+// normalizeScopes splits a scope parameter. It puts email and profile into the long form that Google answers with, and
+// removes repeats. The order stays.
 func normalizeScopes(scope string) []string {
 	var out []string
 	for _, sc := range strings.Fields(scope) {
@@ -52,7 +52,7 @@ func isIdentity(sc string) bool {
 	return sc == scopeOpenID || sc == scopeEmail || sc == scopeProfile
 }
 
-// validScope reports whether Google could know sc.
+// validScope reports whether sc has the form of a scope of Google's.
 func validScope(sc string) bool {
 	return isIdentity(sc) || sc == "https://mail.google.com/" || len(sc) > len(scopePrefix) && strings.HasPrefix(sc, scopePrefix)
 }
@@ -73,7 +73,7 @@ func union(a, b []string) []string {
 	return append(slices.Clone(a), minus(b, a)...)
 }
 
-// onlyIdentity reports whether scopes give no access to anything of the user's.
+// onlyIdentity reports whether scopes only tell who the user is.
 func onlyIdentity(scopes []string) bool {
 	return !slices.ContainsFunc(scopes, func(sc string) bool { return !isIdentity(sc) })
 }

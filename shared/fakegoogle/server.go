@@ -1,16 +1,13 @@
-// Package fakegoogle is a strict, stateful stand-in for Google on this machine: the consent page, the
-// token endpoint and the few APIs that the functions call, all on one http.Handler. It plays the issuer
-// of an app's own users as well.
+// Package fakegoogle is a strict, stateful stand-in for Google: one http.Handler with the consent page, the token
+// endpoint and the few APIs that the functions call. It also plays the issuer of an app's own users.
 //
-// It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it
-// through httptest.NewServer, and deploy/local serves it to a browser.
+// It refuses what Google refuses, so that a mistake shows here and not after a deploy. Tests use it through
+// httptest.NewServer, and deploy/local serves it to a browser.
 package fakegoogle
 
 import (
-	"crypto"
 	"crypto/rsa"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,15 +16,14 @@ import (
 	"time"
 )
 
-// Server is the stand-in for Google. All its methods are safe for concurrent use.
+// A Server is the stand-in for Google. Its methods are safe for concurrent use.
 type Server struct {
 	mux     *http.ServeMux
 	now     func() time.Time
-	ttl     time.Duration
 	keys    *keyring
 	appKeys *keyring
 
-	public atomic.Pointer[url.URL] // where browsers reach the pages; nil until it is said
+	public atomic.Pointer[url.URL] // of SetPublic, or nil
 
 	mu            sync.Mutex // guards everything below
 	clients       map[string]Client
@@ -39,8 +35,7 @@ type Server struct {
 	grants        map[grantKey]*grant
 	refreshErrors map[string]refreshError
 	testing       bool
-	rules         RefreshRules
-	sequence      int64
+	sequence      int64 // counts refresh tokens
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)
 	answers       map[string]map[string]any // by path
@@ -50,21 +45,18 @@ type Server struct {
 
 // Options are what a Server starts with.
 type Options struct {
-	Clients        []Client         // registered OAuth clients; at least one, or AddClient later
-	Users          []User           // default: Ada Lovelace and Grace Hopper, both with labels and projects
-	Now            func() time.Time // default time.Now
-	AccessTokenTTL time.Duration    // default 1 hour
-	SigningKey     *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
-	AppKey         crypto.Signer    // the app issuer's first one: RSA for RS256 or P-256 for ES256; default: a new RSA key
-	Public         string           // as for SetPublic, where it is known already
+	Clients    []Client         // registered OAuth clients; AddClient adds more
+	Now        func() time.Time // default: time.Now
+	SigningKey *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+	Public     string           // as for SetPublic, where it is known already
 }
 
-// New returns a Server with the clients and users of opts. It does no I/O. Without opts.SigningKey the
-// first key is made when an ID token or the key set is asked for.
+// New returns a Server with the clients of opts and two users, Ada Lovelace and Grace Hopper, who both have labels
+// and projects. It does no I/O. Without opts.SigningKey the first key is made when an ID token or the key set is
+// asked for.
 func New(opts Options) *Server {
 	s := &Server{
 		now:           opts.Now,
-		ttl:           opts.AccessTokenTTL,
 		keys:          &keyring{},
 		appKeys:       &keyring{},
 		clients:       map[string]Client{},
@@ -79,24 +71,13 @@ func New(opts Options) *Server {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.ttl <= 0 {
-		s.ttl = time.Hour
-	}
 	if opts.SigningKey != nil {
 		s.keys.rotate(opts.SigningKey)
-	}
-	if opts.AppKey != nil {
-		s.appKeys.rotate(opts.AppKey)
 	}
 	for _, c := range opts.Clients {
 		s.AddClient(c)
 	}
-	if len(opts.Users) == 0 {
-		s.addDefaultUsers()
-	}
-	for _, u := range opts.Users {
-		s.AddUser(u)
-	}
+	s.addDefaultUsers()
 	if opts.Public != "" {
 		s.SetPublic(opts.Public)
 	}
@@ -134,7 +115,7 @@ func (s *Server) routes() *http.ServeMux {
 	return mux
 }
 
-// ServeHTTP counts the request, fails it if Fail says so, and else answers as Google would.
+// ServeHTTP counts the request, and lets it fail if Fail or Refuse planned that. Otherwise it answers as Google would.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r = s.withoutPrefix(r)
@@ -143,11 +124,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		s.mux.ServeHTTP(w, r)
 	}
-	// An answer that comes before the end of an upload would reset the connection under the client.
+	// If the answer came before the end of an upload, the client might see a reset connection instead of it.
 	io.Copy(io.Discard, io.LimitReader(r.Body, 64<<20))
 }
 
-// count records a request and takes the failure planned for it, if any.
+// count counts a request and returns the failure that is planned for it, or nil.
 func (s *Server) count(path string) *Failure {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,8 +136,8 @@ func (s *Server) count(path string) *Failure {
 	return s.takeFailure(path)
 }
 
-// Calls returns the number of requests whose path has the prefix, since the start or the last
-// ResetCalls. Failed ones count too.
+// Calls returns the number of requests whose path has the prefix, since the start or the last ResetCalls. Those that
+// failed count as well.
 func (s *Server) Calls(prefix string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,13 +148,6 @@ func (s *Server) Calls(prefix string) int {
 		}
 	}
 	return n
-}
-
-// CallsByPath returns a copy of the request counts by exact path.
-func (s *Server) CallsByPath() map[string]int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.calls)
 }
 
 // ResetCalls sets the counts to zero.

@@ -1,7 +1,6 @@
 package fakegoogle
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -12,7 +11,7 @@ import (
 	"strings"
 )
 
-// tokenError is a refusal of the token or revocation endpoint [RFC 6749 §5.2].
+// A tokenError is a refusal of the token or revocation endpoint [RFC 6749 §5.2].
 type tokenError struct {
 	status                     int
 	code, description, subtype string
@@ -24,6 +23,10 @@ func invalidGrant(description string) *tokenError {
 
 func invalidRequest(description string) *tokenError {
 	return &tokenError{status: http.StatusBadRequest, code: "invalid_request", description: description}
+}
+
+func invalidClient(description string) *tokenError {
+	return &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: description}
 }
 
 func (e *tokenError) write(w http.ResponseWriter) {
@@ -48,14 +51,14 @@ func writeTokenJSON(w http.ResponseWriter, status int, body map[string]any) {
 	json.NewEncoder(w).Encode(body)
 }
 
-// serveToken is the token endpoint: authorization_code and refresh_token.
+// serveToken serves the token endpoint, for the grant types authorization_code and refresh_token.
 func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	form, fault := readForm(w, r)
 	if fault != nil {
 		fault.write(w)
 		return
 	}
-	s.keys.ready() // making the first key takes a while: not under the lock
+	s.keys.ready() // making the first key takes a while, and must not hold the lock
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	client, fault := s.authenticate(r, form)
@@ -84,7 +87,7 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeTokenJSON(w, http.StatusOK, body)
 }
 
-// readForm reads a form body in which no name comes twice [RFC 6749 §3.2].
+// readForm reads a form, in which no parameter may come twice [RFC 6749 §3.2].
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	if err := r.ParseForm(); err != nil {
@@ -98,7 +101,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, *tokenError) 
 	return r.PostForm, nil
 }
 
-// authenticate finds the client by HTTP Basic or by the form's client_id and client_secret, not by both.
+// authenticate returns the client that HTTP Basic, or client_id and client_secret of the form, name; not both at once.
 func (s *Server) authenticate(r *http.Request, form url.Values) (Client, *tokenError) {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if user, pass, ok := r.BasicAuth(); ok {
@@ -109,24 +112,24 @@ func (s *Server) authenticate(r *http.Request, form url.Values) (Client, *tokenE
 		user, errID = url.QueryUnescape(user)
 		secret, errSecret = url.QueryUnescape(pass)
 		if errID != nil || errSecret != nil || id != "" && id != user {
-			return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "Unauthorized"}
+			return Client{}, invalidClient("Unauthorized")
 		}
 		id = user
 	}
 	client, ok := s.clients[id]
 	switch {
 	case id == "" || !ok:
-		return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "The OAuth client was not found."}
+		return Client{}, invalidClient("The OAuth client was not found.")
 	case secret == "":
-		return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "client_secret is missing."}
+		return Client{}, invalidClient("client_secret is missing.")
 	case subtle.ConstantTimeCompare([]byte(secret), []byte(client.Secret)) != 1:
-		return Client{}, &tokenError{status: http.StatusUnauthorized, code: "invalid_client", description: "Unauthorized"}
+		return Client{}, invalidClient("Unauthorized")
 	}
 	return client, nil
 }
 
-// exchangeCode gives tokens for an authorization code. A code that its own client presents is spent,
-// whatever comes of it. Callers hold s.mu.
+// exchangeCode returns tokens for an authorization code. Once its own client has sent it, a code is spent, even if the
+// exchange is refused. Callers hold s.mu.
 func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *tokenError) {
 	if form.Get("code") == "" {
 		return nil, invalidRequest("Required parameter is missing: code")
@@ -153,11 +156,7 @@ func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *
 		return nil, fault
 	}
 	access := s.newAccessToken(code.grantKey, code.scopes)
-	azp := client.ID
-	if code.device {
-		azp = cmp.Or(client.Mobile, azp)
-	}
-	body := s.tokenResponse(code.grantKey, azp, code.scopes, access, code.nonce)
+	body := s.tokenResponse(code.grantKey, code.scopes, access, code.nonce)
 	if code.refresh {
 		token := s.newRefreshToken(code.grantKey, code.scopes, code.include)
 		body["refresh_token"] = token
@@ -168,8 +167,8 @@ func (s *Server) exchangeCode(client Client, form url.Values) (map[string]any, *
 	return body, nil
 }
 
-// checkVerifier compares the verifier with the challenge [RFC 7636 §4.6]; one without the other is
-// refused too [RFC 9700 §2.1.1].
+// checkVerifier compares the verifier with the challenge [RFC 7636 §4.6]. It also refuses one without the other
+// [RFC 9700 §2.1.1].
 func checkVerifier(challenge string, form url.Values) *tokenError {
 	verifier := form.Get("code_verifier")
 	switch {
@@ -187,29 +186,30 @@ func checkVerifier(challenge string, form url.Values) *tokenError {
 	return nil
 }
 
-// tokenResponse is the body that both grant types share. Callers hold s.mu.
-func (s *Server) tokenResponse(key grantKey, azp string, scopes []string, access, nonce string) map[string]any {
+// tokenResponse returns the part of the answer that both grant types share. Callers hold s.mu.
+func (s *Server) tokenResponse(key grantKey, scopes []string, access, nonce string) map[string]any {
 	body := map[string]any{
 		"access_token": access,
-		"expires_in":   int(s.ttl.Seconds()) - 1,
+		"expires_in":   int(accessTokenLifetime.Seconds()) - 1,
 		"scope":        joinScopes(scopes),
 		"token_type":   "Bearer",
 	}
 	if who := s.account(key.sub); who != nil && slices.Contains(scopes, scopeOpenID) {
-		body["id_token"] = s.idToken(who.User, azp, key.client, scopes, access, nonce)
+		body["id_token"] = s.idToken(who.User, key.client, scopes, access, nonce)
 	}
 	return body
 }
 
-// EditTokenResponse sets a hook that changes the body of every later successful answer of the token
-// endpoint; nil takes it away. It runs under the server's lock and must not call the server.
+// EditTokenResponse sets a function that changes the body of every later successful answer of the token endpoint; nil
+// removes it. It runs under the server's lock and must not call the server.
 func (s *Server) EditTokenResponse(edit func(body map[string]any)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.editResponse = edit
 }
 
-// serveRevoke ends the whole grant that a token belongs to. It asks for no client authentication.
+// serveRevoke serves the revocation endpoint: it ends the whole grant to which a token belongs. As at Google, the client
+// need not authenticate.
 func (s *Server) serveRevoke(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		invalidRequest("Malformed request body.").write(w)

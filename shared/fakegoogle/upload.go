@@ -11,23 +11,22 @@ import (
 	"net/http"
 )
 
-// keptContent is how much of an uploaded file is kept.
+// keptContent is how much of an uploaded file is kept, in bytes.
 const keptContent = 64 << 10
 
-// fileMetadata is the part of a Drive file resource that a client may set.
+// fileMetadata is the part of a Drive file that a client can set here.
 type fileMetadata struct {
-	ID          string   `json:"id"`
-	Name        string   `json:"name"`
-	MimeType    string   `json:"mimeType"`
-	Description string   `json:"description"`
-	Parents     []string `json:"parents"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	MimeType    string `json:"mimeType"`
+	Description string `json:"description"`
 }
 
 func (m fileMetadata) file() *File {
 	return &File{ID: m.ID, Name: m.Name, MimeType: m.MimeType, Description: m.Description}
 }
 
-// createFile is files.create without content.
+// createFile serves files.create without content.
 func (s *Server) createFile(c *call) (map[string]any, *apiError) {
 	var m fileMetadata
 	if fault := readJSON(c.r.Body, &m); fault != nil {
@@ -39,8 +38,8 @@ func (s *Server) createFile(c *call) (map[string]any, *apiError) {
 	return s.saveFile(c, f)
 }
 
-// uploadFile is files.create with the metadata and the content in one multipart/related body. The
-// content streams through; a body that ends early makes no file.
+// uploadFile serves files.create with metadata and content in one multipart/related body. The content is not held in
+// memory. A body that ends early makes no file.
 func (s *Server) uploadFile(c *call) (map[string]any, *apiError) {
 	if kind := c.r.URL.Query().Get("uploadType"); kind != "multipart" {
 		return nil, apiErrorf(http.StatusBadRequest, "badRequest", "uploadType=%s is not served here; send uploadType=multipart (in Go: googleapi.ChunkSize(0)).", kind).at("parameter", "uploadType")
@@ -78,7 +77,7 @@ func (s *Server) uploadFile(c *call) (map[string]any, *apiError) {
 	return s.saveFile(c, f)
 }
 
-// readContent sums the content up and keeps its beginning.
+// readContent computes the checksum and the size of the content, and keeps its beginning.
 func (f *File) readContent(r io.Reader) error {
 	sum := sha256.New()
 	tee := io.TeeReader(r, sum)

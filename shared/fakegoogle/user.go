@@ -1,29 +1,24 @@
 package fakegoogle
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
-// User is a Google account.
+// A User is a Google account.
 type User struct {
 	Subject, Email, Name string
-	Domain               string   // of their Google Workspace, the hd of their ID tokens; "" for a consumer account
-	Labels               []string // Gmail labels by name; names such as INBOX are Google's own labels
+	Domain               string   // of a Google Workspace account, the hd of its ID tokens; "" for any other account
+	Labels               []string // Gmail labels by name; a name such as INBOX is one of Google's own labels
 }
 
-// account is a user with all that Google holds for them.
+// An account is a user with all that Google keeps for them.
 type account struct {
 	User
-	fileIDs    map[string]bool // generated ids; true once a file has it
-	files      []*File
-	events     []*Event
-	projects   []Project
-	accessEnds time.Time // of all refresh tokens; zero for no end
-	refusals   []accountRefusal
+	fileIDs  map[string]bool // generated ids; true once a file has it
+	files    []*File
+	events   []*Event
+	projects []Project
 }
 
-// AddUser adds an account, in place of one with the same Subject.
+// AddUser adds an account. It replaces one with the same Subject.
 func (s *Server) AddUser(u User) {
 	u.Labels = slices.Clone(u.Labels)
 	a := &account{User: u, fileIDs: map[string]bool{}}
@@ -47,16 +42,6 @@ func (s *Server) SetLabels(sub string, labels []string) {
 	}
 }
 
-// SetEmail gives the account of the user with that subject another address, as a person or an
-// administrator may.
-func (s *Server) SetEmail(sub, email string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if a := s.account(sub); a != nil {
-		a.Email = email
-	}
-}
-
 // Users returns the accounts, in the order in which they were added.
 func (s *Server) Users() []User {
 	s.mu.Lock()
@@ -70,7 +55,7 @@ func (s *Server) Users() []User {
 	return users
 }
 
-// account finds a user by subject or email; nil if there is none. Callers hold s.mu.
+// account returns the account with this subject or email, or nil. Callers hold s.mu.
 func (s *Server) account(hint string) *account {
 	for _, a := range s.users {
 		if hint != "" && (a.Subject == hint || a.Email == hint) {

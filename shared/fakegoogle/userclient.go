@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// UserClient returns an authorized client as a function gets it: it acts for the user with that subject
-// or email, may do what the scopes allow, and reaches the server at baseURL, path prefix included, whatever host a request
-// names. It renews nothing and repeats nothing. It panics if there is no such user.
+// UserClient returns an authorized client such as a function gets. It acts for the user with that subject or email, with
+// an access token for the scopes, and sends every request to baseURL, whatever host the request names. It renews no
+// token and repeats no request. UserClient panics if there is no such user.
 func (s *Server) UserClient(baseURL, user string, scopes ...string) *http.Client {
 	base, err := url.Parse(baseURL)
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *Server) UserClient(baseURL, user string, scopes ...string) *http.Client
 		panic("fakegoogle: no account " + user)
 	}
 	return &http.Client{Transport: &userTransport{
-		// net/http repeats a request by itself when a connection that it used before is cut.
+		// net/http repeats a request by itself when a connection that it reuses is cut.
 		next:  &http.Transport{DisableKeepAlives: true},
 		base:  base,
 		token: s.newAccessToken(grantKey{"user-client", who.Subject}, scopes),

@@ -2,7 +2,6 @@ package fakegoogle
 
 import (
 	"context"
-	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -29,8 +28,11 @@ const (
 	grace = "107691503500061507150"
 )
 
-// testKey is one key for all tests, since making one takes a while.
-var testKey = sync.OnceValue(func() *rsa.PrivateKey { return newRSAKey() })
+// testKey is Google's key for all tests, and appKey the app issuer's, since making one takes a while.
+var (
+	testKey = sync.OnceValue(newRSAKey)
+	appKey  = sync.OnceValue(newRSAKey)
+)
 
 // clock is a time that a test moves by hand.
 type clock struct {

@@ -11,8 +11,8 @@ import (
 // errNoGrant means that there is no usable grant beside which a permission could be kept apart.
 var errNoGrant = errors.New("oauthflow: no usable grant")
 
-// recordApart stores the token of a permission that is kept apart, and what also changes, in the grant of the owner.
-// It returns errNoGrant, ErrDomain, an *OtherAccountError or an error of the store; then nothing was stored.
+// recordApart stores the token of a permission that is kept apart in the owner's grant, together with the change that
+// also makes. It returns errNoGrant, ErrDomain, an *OtherAccountError or an error of the store; then nothing was stored.
 func (f *Flow) recordApart(ctx context.Context, owner string, a *answer, also func(*tokenstore.Grant)) (*tokenstore.Grant, error) {
 	if !f.isAllowed(a.who.domain) {
 		return nil, f.refuseDomain(ctx, owner, a)
@@ -45,14 +45,14 @@ func (f *Flow) onlyApart(scopes []string) []string {
 	return without(scopes, without(scopes, f.config.Apart...)...)
 }
 
-// signInApart is signIn for a permission that is kept apart. Whoever has no usable grant signs in first; the page
-// that was wanted asks for the permission again.
+// signInApart is signIn for a permission that is kept apart. A user without a usable grant signs in first; the page
+// that they wanted then asks for the permission again.
 func (f *Flow) signInApart(ctx context.Context, s *state, a *answer, b Browser) (*Outcome, error) {
 	id := seal.NewID()
-	g, err := f.recordApart(ctx, a.who.subject, a, f.session(id, a.who.subject, b))
+	g, err := f.recordApart(ctx, a.who.subject, a, f.newSession(id, a.who.subject, b))
 	if errors.Is(err, errNoGrant) {
 		s.Apart, s.Scopes = false, nil
-		return f.exactly(ctx, s, a)
+		return f.askExactly(ctx, s, a)
 	}
 	if err != nil {
 		return nil, err
@@ -65,9 +65,9 @@ func (f *Flow) signInApart(ctx context.Context, s *state, a *answer, b Browser) 
 	return out, nil
 }
 
-// exactly goes back to Google for a token that covers what s asks for and the grant holds, and nothing that is kept
-// apart. Nothing of the answer is stored.
-func (f *Flow) exactly(ctx context.Context, s *state, a *answer) (*Outcome, error) {
+// askExactly sends the browser to Google once more, for a token that covers what s asks for and what the grant holds,
+// and nothing that is kept apart. Nothing of the answer a is stored.
+func (f *Flow) askExactly(ctx context.Context, s *state, a *answer) (*Outcome, error) {
 	g, err := f.config.Store.Get(ctx, a.who.subject)
 	if errors.Is(err, tokenstore.ErrNotFound) {
 		g, err = &tokenstore.Grant{}, nil
@@ -75,6 +75,6 @@ func (f *Flow) exactly(ctx context.Context, s *state, a *answer) (*Outcome, erro
 	if err != nil {
 		return nil, err
 	}
-	s.exact(g)
-	return f.again(s, a.who.email)
+	s.setExact(g)
+	return f.askAgain(s, a.who.email)
 }

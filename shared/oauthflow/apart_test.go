@@ -129,7 +129,7 @@ func TestAPermissionThatIsKeptApart(t *testing.T) {
 		if _, err := w.FinishPopup(t.Context(), w.popup(ada, cloud), w.person().Browser); !errors.Is(err, ErrInvalidGrant) || w.grant(ada) != nil {
 			t.Error(err)
 		}
-		if _, err := w.Connect(t.Context(), victor, Posted{Code: w.popup(ada, cloud), From: FromPopup}); !errors.Is(err, ErrInvalidGrant) || w.grant(victor) != nil {
+		if _, err := w.Connect(t.Context(), victor, Posted{Code: w.popup(ada, cloud), From: fromPopup}); !errors.Is(err, ErrInvalidGrant) || w.grant(victor) != nil {
 			t.Error(err)
 		}
 	})

@@ -20,12 +20,12 @@ type Access struct {
 	grant *tokenstore.Grant
 }
 
-// Authorize returns access to what need names. A token that is old is refreshed first, so that the scopes are judged
-// by what Google says now.
+// Authorize returns access to what need names. A grant of nil means that nobody is signed in. An access token that has
+// expired, or is about to, is refreshed first, so that the scopes are judged by what Google says now.
 //
 // It returns a *ConsentError if the user has to be asked, ErrDomain, or the errors of a refresh: ErrUnavailable,
-// ErrRateLimited, ErrBadResponse, ErrInvalidClient, ErrIDToken or one of the store; after these the stored grant is
-// what it was. The grant may be nil: nobody is signed in.
+// ErrRateLimited, ErrBadResponse, ErrInvalidClient, ErrIDToken or an error of the store. None of the latter changes the
+// stored grant.
 func (f *Flow) Authorize(ctx context.Context, g *tokenstore.Grant, need Scopes) (*Access, error) {
 	a := &Access{flow: f, need: need, apart: f.isApart(need)}
 	switch {
@@ -53,15 +53,16 @@ func (f *Flow) Authorize(ctx context.Context, g *tokenstore.Grant, need Scopes) 
 	return a, nil
 }
 
-// Grant returns the newest version of the grant that is known.
+// Grant returns a copy of the grant, in the newest version that a refresh has brought.
 func (a *Access) Grant() *tokenstore.Grant {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.grant.Clone()
 }
 
-// Token returns an access token other than refused, which an API has answered 401. Its errors are those of
-// Authorize; the token of a permission that is kept apart is never refreshed.
+// Token returns an access token. It is never refused, the token that an API has answered with 401, or "". Its errors
+// are those of Authorize. The token of a permission that is kept apart cannot be refreshed: once it is refused, the
+// error is a *ConsentError.
 func (a *Access) Token(ctx context.Context, refused seal.Secret) (seal.Secret, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,7 +85,8 @@ func (a *Access) Token(ctx context.Context, refused seal.Secret) (seal.Secret, e
 	return g.AccessToken, nil
 }
 
-// consent has a ConsentError ask for all that is needed.
+// consent returns a ConsentError that asks for all that a needs, in place of one that asks for less. It returns other
+// errors as they are.
 func (a *Access) consent(err error) error {
 	var consent *ConsentError
 	if errors.As(err, &consent) {
@@ -96,7 +98,7 @@ func (a *Access) consent(err error) error {
 // unusable returns why the grant is not usable.
 func (f *Flow) unusable(g *tokenstore.Grant) *ConsentError {
 	if g.Usable() {
-		return &ConsentError{Reason: ReasonClient}
+		return &ConsentError{Reason: reasonClient}
 	}
 	return &ConsentError{Reason: g.Reason}
 }
@@ -106,7 +108,7 @@ func (f *Flow) isApart(need Scopes) bool {
 	return slices.ContainsFunc(need, func(anyOf []string) bool { return slices.Contains(f.config.Apart, anyOf[0]) })
 }
 
-// apartScopes returns what the grant's token of the permission that is kept apart is good for now.
+// apartScopes returns the scopes of the token that is kept apart, or none where it has expired or is about to.
 func (f *Flow) apartScopes(g *tokenstore.Grant) []string {
 	if !f.config.Now().Add(early).Before(g.Apart.Expiry) {
 		return nil

@@ -13,21 +13,20 @@ import (
 // ErrBearer means that a bearer token is not one that we accept. The answer is 401 invalid_token [RFC 6750 §3.1].
 var ErrBearer = errors.New("oauthflow: bearer token refused")
 
-// A Bearer is who a verified bearer token speaks of: a user, with an Owner, or a service account, with a Service.
+// A Bearer is whom a verified bearer token is of: a user or a service account. One of its fields is set.
 type Bearer struct {
-	Owner   string // key of the user's grant
-	Google  string // the user's subject at Google, where the token is Google's and for our client
-	Email   string // the user's, where the issuer has verified it
-	Service string // the service account's email address
+	Owner   string // of a user: the key of the grant
+	Service string // of a service account: its email address
 }
 
-// VerifyBearer checks the token of a header "Authorization: Bearer". Which check it meets follows from the issuer and
-// audience that it claims: Google's token for serviceAudience is a service account's [Cloud Scheduler: authentication
-// with OIDC tokens], one of AuthIssuer for AuthAudience a user's. An empty serviceAudience takes no service account.
+// VerifyBearer checks the token of a header "Authorization: Bearer". Which check the token gets follows from the issuer
+// and audience that it claims: Google's for serviceAudience is a service account's [Cloud Scheduler: authentication with
+// OIDC tokens], one of Config.AuthIssuer for Config.AuthAudience is a user's. Where serviceAudience is "", no service
+// account is accepted.
 //
-// It returns ErrBearer, or ErrUnavailable where the issuer's keys are needed and do not come.
+// It returns ErrBearer, or ErrUnavailable where the issuer's keys cannot be had.
 func (f *Flow) VerifyBearer(ctx context.Context, raw, serviceAudience string) (*Bearer, error) {
-	refuse := func(why error) (*Bearer, error) { return nil, as(ErrBearer, why) }
+	refuse := func(why error) (*Bearer, error) { return nil, wrap(ErrBearer, why) }
 	claimed, err := f.readJWT(ctx, raw, "", oidc.Config{SkipIssuerCheck: true, SkipClientIDCheck: true, SkipExpiryCheck: true})
 	if err != nil {
 		return refuse(err)
@@ -45,39 +44,32 @@ func (f *Flow) VerifyBearer(ctx context.Context, raw, serviceAudience string) (*
 	}
 	token, err := f.verifyJWT(ctx, raw, keys, audience)
 	if err == nil {
-		err = f.notAhead(token.IssuedAt)
+		err = f.checkIssuedAt(token.IssuedAt)
 	}
 	if err != nil {
 		return refuse(err)
 	}
-	var claims struct {
+	var service struct {
 		Email    string `json:"email"`
-		Verified any    `json:"email_verified"` // some issuers write a string
+		Verified bool   `json:"email_verified"`
 	}
-	if err := token.Claims(&claims); err != nil {
-		return refuse(errors.New("claims"))
-	}
-	if claims.Verified != true {
-		claims.Email = ""
-	}
-	sub := token.Subject
 	switch {
-	case !isSubject(sub):
+	case !isSubject(token.Subject):
 		return refuse(errors.New("sub"))
-	case isService && claims.Email == "":
+	case isService && (token.Claims(&service) != nil || service.Email == "" || !service.Verified):
 		return refuse(errors.New("no verified email address of a service account"))
 	case isService:
-		return &Bearer{Service: claims.Email}, nil
+		return &Bearer{Service: service.Email}, nil
 	case issuer == Issuer && audience == f.config.ClientID:
-		return &Bearer{Owner: sub, Google: sub, Email: claims.Email}, nil
+		return &Bearer{Owner: token.Subject}, nil // the grant of the cookie's user as well
 	}
-	return &Bearer{Owner: appOwner(f.config.AuthIssuer, sub), Email: claims.Email}, nil
+	return &Bearer{Owner: appOwner(issuer, token.Subject)}, nil
 }
 
 // isGoogle reports whether an issuer is Google in one of its two forms [Google: OpenID Connect].
 func isGoogle(issuer string) bool { return issuer == Issuer || issuer == "accounts.google.com" }
 
-// appOwner is the owner of a grant of an app's user. It never equals a subject of Google, which has no colon, nor an
+// appOwner returns the owner of an app user's grant. It never equals a subject of Google, which has no colon, nor an
 // owner of another issuer.
 func appOwner(issuer, subject string) string {
 	sum := sha256.Sum256([]byte(issuer))

@@ -24,8 +24,8 @@ type Request struct {
 
 // Begin returns the URL of Google's consent page for a new flow.
 //
-// A permission that is kept apart is asked for alone, and only for a grant that is usable; for anybody else this
-// is a sign-in, after which it can be asked for.
+// A permission that is kept apart is asked for alone, and only where the grant is usable. Anybody else signs in first,
+// and can be asked for it afterwards.
 func (f *Flow) Begin(r Request) (string, error) {
 	s := &state{ReturnTo: r.ReturnTo, SelectAccount: r.SelectAccount, IdentityOnly: r.IdentityOnly}
 	if r.Owner != "" {
@@ -48,8 +48,9 @@ func (f *Flow) Begin(r Request) (string, error) {
 		s.Apart, s.Scopes = true, r.Scopes
 	case g != nil:
 		s.Consent = r.Renew || g.Narrower
+		// A refresh token that includes all that was granted would include what is kept apart.
 		if len(g.Apart.Scopes) > 0 || r.Renew && len(f.config.Apart) > 0 {
-			s.exact(g)
+			s.setExact(g)
 		}
 	default:
 		s.Consent, s.Exact = r.Renew, r.Renew && len(f.config.Apart) > 0
@@ -57,8 +58,8 @@ func (f *Flow) Begin(r Request) (string, error) {
 	return f.consentURL(s, hint)
 }
 
-// exact has s name what the grant holds in place of including it.
-func (s *state) exact(g *tokenstore.Grant) {
+// setExact makes s name the scopes that the grant holds, instead of including whatever was granted.
+func (s *state) setExact(g *tokenstore.Grant) {
 	s.Exact = true
 	if !s.IdentityOnly {
 		s.Held = without(permissions(g.Scopes), s.Scopes...)
@@ -76,8 +77,9 @@ func (f *Flow) hint(g *tokenstore.Grant) string {
 // isApp reports whether an owner is an app's user and not a Google account.
 func isApp(owner string) bool { return strings.HasPrefix(owner, "app:") }
 
-// consentURL makes s a fresh attempt and returns its consent URL. prompt=consent is sent only where s
-// says so: each time uses up one of Google's 100 live refresh tokens per account and client.
+// consentURL gives s a new id, nonce and PKCE verifier, and returns its consent URL. It sends prompt=consent only where
+// s says so: each refresh token that comes of it uses up one of the 100 that an account and a client can have
+// [Google: refresh token expiration].
 func (f *Flow) consentURL(s *state, hint string) (string, error) {
 	s.Flow, s.Nonce, s.Verifier = seal.NewID(), seal.NewID(), oauth2.GenerateVerifier()
 	s.Issued = f.config.Now()

@@ -11,26 +11,25 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// Where a posted code comes from, other than from our callback.
+// What Posted.From says of a code that did not come through our callback.
 const (
-	FromPopup  = "popup"  // Google Identity Services in a page
-	FromDevice = "device" // a mobile SDK's server auth code
+	fromPopup  = "popup"  // Google Identity Services in a page
+	fromDevice = "device" // a mobile SDK's server auth code
 )
 
-// postMessage stands for a redirect URI where the code came through a popup [Google: using the code
-// model].
+// postMessage is the redirect URI of a code that came through a popup [Google: using the code model].
 const postMessage = "postmessage"
 
 // Posted is what a front end posts for an app's user.
 type Posted struct {
 	Code    string
-	State   string // of the redirect flow, and only there
-	From    string // FromPopup, FromDevice, or "" for the redirect flow
+	State   string // of the redirect flow, and of no other
+	From    string // "popup", "device" (a mobile SDK), or "" for the redirect flow
 	Replace bool   // the account may take the place of the one that is connected
 }
 
-// handOn returns the front end's page with what Google answered in its fragment. Code and state are of use only
-// together with the bearer of the owner who began the flow [IETF's update of RFC 9700: cross-user OAuth session
+// handOn returns an Outcome with the front end's page, in whose fragment stands what Google answered. Code and state
+// are of use only together with the bearer of the owner who began the flow [IETF's update of RFC 9700: cross-user OAuth session
 // fixation].
 func (f *Flow) handOn(s *state, query url.Values) (*Outcome, error) {
 	if !slices.Contains(f.config.FrontEnds, s.ReturnTo) {
@@ -78,7 +77,7 @@ func (f *Flow) connectState(ctx context.Context, owner string, p Posted) (*Outco
 		return nil, fmt.Errorf("%w: late", ErrState)
 	}
 	if err := f.config.Store.UseOnce(ctx, s.Flow, s.Issued.Add(stateLifetime)); errors.Is(err, tokenstore.ErrUsed) {
-		return f.connected(ctx, owner, s)
+		return f.alreadyConnected(ctx, owner, s)
 	} else if err != nil {
 		return nil, err
 	}
@@ -93,7 +92,7 @@ func (f *Flow) connectState(ctx context.Context, owner string, p Posted) (*Outco
 		}
 		return &Outcome{Grant: g, ReturnTo: s.ReturnTo, Missing: lacking(a.scopes, s.Scopes)}, err
 	case f.holdsApart(a):
-		return nil, f.renewal(s.Scopes) // which includes nothing that was granted before
+		return nil, renewal(s.Scopes) // it names its scopes, and so includes nothing that is kept apart
 	}
 	out, err := f.connect(ctx, owner, a, p, s.Scopes)
 	if err != nil {
@@ -103,13 +102,13 @@ func (f *Flow) connectState(ctx context.Context, owner string, p Posted) (*Outco
 	return out, nil
 }
 
-// connect records the answer, of which scopes were asked for.
+// connect records an answer to a request for scopes.
 func (f *Flow) connect(ctx context.Context, owner string, a *answer, p Posted, scopes []string) (*Outcome, error) {
 	a.mayRenew = a.mayRenew && p.From == ""
 	a.mayChange = p.Replace && isApp(owner)
 	g, err := f.record(ctx, owner, a, func(*tokenstore.Grant) {})
 	if errors.Is(err, errNoRefreshToken) {
-		return nil, f.renewal(scopes)
+		return nil, renewal(scopes)
 	}
 	if err != nil {
 		return nil, err
@@ -117,8 +116,9 @@ func (f *Flow) connect(ctx context.Context, owner string, a *answer, p Posted, s
 	return &Outcome{Grant: g, Missing: lacking(g.Scopes, scopes)}, nil
 }
 
-// connected answers a post whose state was used: well, if the flow has led to a grant that covers what it asked for.
-func (f *Flow) connected(ctx context.Context, owner string, s *state) (*Outcome, error) {
+// alreadyConnected answers a post whose state was used before: with the stored grant, if the flow has led to one that
+// covers what it asked for, or else with ErrState.
+func (f *Flow) alreadyConnected(ctx context.Context, owner string, s *state) (*Outcome, error) {
 	g, err := f.config.Store.Get(ctx, owner)
 	if err != nil && !errors.Is(err, tokenstore.ErrNotFound) {
 		return nil, err

@@ -109,9 +109,9 @@ func TestAFlowIsFinishedByWhoBeganIt(t *testing.T) {
 		"a browser's flow":                  ofBrowser(),
 		"a forged state":                    {Code: "c", State: "forged"},
 		"no state":                          {Code: "c"},
-		"a state with another kind of code": {Code: "c", State: w.posted(w.request(victor), asAda).State, From: FromPopup},
+		"a state with another kind of code": {Code: "c", State: w.posted(w.request(victor), asAda).State, From: fromPopup},
 		"an unknown kind of code":           {Code: "c", From: "x"},
-		"no code":                           {From: FromPopup},
+		"no code":                           {From: fromPopup},
 	} {
 		t.Run(name+" is refused with nothing exchanged or stored", func(t *testing.T) {
 			if n := w.exchanges(func() {
@@ -198,7 +198,7 @@ func TestAPostThatComesTwice(t *testing.T) {
 }
 
 func TestCodesOfPopupsAndMobileApps(t *testing.T) {
-	for from, redirect := range map[string][]string{FromPopup: {"postmessage"}, FromDevice: {""}} {
+	for from, redirect := range map[string][]string{fromPopup: {"postmessage"}, fromDevice: {""}} {
 		t.Run(from, func(t *testing.T) {
 			w := newWorld(t, nil)
 			var sent []string
@@ -210,7 +210,7 @@ func TestCodesOfPopupsAndMobileApps(t *testing.T) {
 				return nil, nil
 			}
 			w.google.EditIDToken(func(claims map[string]any) {
-				if from == FromDevice {
+				if from == fromDevice {
 					claims["azp"] = "the-mobile-app"
 				}
 			})
@@ -223,7 +223,7 @@ func TestCodesOfPopupsAndMobileApps(t *testing.T) {
 	t.Run("a popup's ID token is for our client alone", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.google.EditIDToken(func(claims map[string]any) { claims["azp"] = "the-mobile-app" })
-		if _, err := w.Connect(t.Context(), victor, Posted{Code: w.popup(ada, labels), From: FromPopup}); !errors.Is(err, ErrIDToken) || w.grant(victor) != nil {
+		if _, err := w.Connect(t.Context(), victor, Posted{Code: w.popup(ada, labels), From: fromPopup}); !errors.Is(err, ErrIDToken) || w.grant(victor) != nil {
 			t.Error(err)
 		}
 	})

@@ -33,7 +33,7 @@ func TestAccountsOfOtherDomainsAreNotLetIn(t *testing.T) {
 			return err
 		},
 		"by an app's popup": func(w *world) error {
-			_, err := w.Connect(w.t.Context(), victor, Posted{Code: w.popup(ada, labels), From: FromPopup})
+			_, err := w.Connect(w.t.Context(), victor, Posted{Code: w.popup(ada, labels), From: fromPopup})
 			return err
 		},
 	} {

@@ -18,9 +18,10 @@ var (
 	ErrInvalidGrant = errors.New("oauthflow: authorization code refused")
 	// ErrInvalidClient means that Google refused the OAuth client itself, which the operator has to mend.
 	ErrInvalidClient = errors.New("oauthflow: OAuth client refused")
-	// ErrBadResponse means that Google's authorization server answered what it never should.
+	// ErrBadResponse means that Google's authorization server gave an answer that makes no sense.
 	ErrBadResponse = errors.New("oauthflow: bad response of the authorization server")
-	// ErrUnavailable means that Google's authorization server did not answer, or not now.
+	// ErrUnavailable means that Google's authorization server did not answer, or said that it
+	// cannot answer now.
 	ErrUnavailable = errors.New("oauthflow: authorization server unavailable")
 	// ErrRateLimited means that Google's authorization server was asked too often.
 	ErrRateLimited = errors.New("oauthflow: authorization server's rate limit")
@@ -36,8 +37,8 @@ type DeniedError struct {
 
 func (e *DeniedError) Error() string { return fmt.Sprintf("oauthflow: denied: %q", e.Code) }
 
-// ReasonClient says that the grant was given to another OAuth client than Config's. It is never stored.
-const ReasonClient tokenstore.Reason = "client"
+// reasonClient says that the grant was given to another OAuth client than Config's. It is never stored.
+const reasonClient tokenstore.Reason = "client"
 
 // A ConsentError means that the user has to be asked before the grant can be used.
 type ConsentError struct {
@@ -51,6 +52,11 @@ func (e *ConsentError) Error() string {
 }
 
 // An OtherAccountError means that an app's user consented with another Google account than the connected one.
-type OtherAccountError struct{ Scopes []string } // to ask for once more, with Request.SelectAccount
+type OtherAccountError struct {
+	Scopes []string // to ask for once more, with Request.SelectAccount
+}
 
 func (e *OtherAccountError) Error() string { return "oauthflow: another Google account is connected" }
+
+// errUnchanged ends an update of a grant that has nothing to change.
+var errUnchanged = errors.New("oauthflow: nothing to change")

@@ -12,7 +12,7 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// An answer is what came of a code: what Google granted, and whose account it is.
+// An answer is what Google gave for an authorization code: tokens, and whose account it is.
 type answer struct {
 	*tokens
 	who       identity
@@ -25,7 +25,7 @@ type answer struct {
 // fetched at the same time as the tokens.
 func (f *Flow) exchange(ctx context.Context, c *oauth2.Config, code string, want expected, options ...oauth2.AuthCodeOption) (*answer, error) {
 	go f.keys.get(ctx, nil)
-	t, err := f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) { return c.Exchange(ctx, code, options...) })
+	t, err := f.callTokenEndpoint(ctx, func(ctx context.Context) (*oauth2.Token, error) { return c.Exchange(ctx, code, options...) })
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused) && refused.byAdmin():
@@ -58,19 +58,19 @@ func (f *Flow) exchangeState(ctx context.Context, s *state, code string) (*answe
 	return a, nil
 }
 
-// holdsApart reports whether the answer holds a permission that is kept apart, whose end would be the end of all
-// that is in one token with it.
+// holdsApart reports whether the answer's token covers a permission that is kept apart. When that permission ends, the
+// whole token ends with it.
 func (f *Flow) holdsApart(a *answer) bool {
 	return len(without(a.scopes, f.config.Apart...)) < len(a.scopes)
 }
 
-// lasting returns a context that does not end with the client's request: a code that was sent is spent, so that what
-// comes of it has to be stored. It lasts for the exchange and as long again.
+// lasting returns a context that outlives the client's request, and ends after twice the time of one call. A code that
+// was sent is spent: what came of it has to be stored, even if the client hangs up.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
 }
 
-// share runs do once for all who post the same thing at the same time.
+// share runs do once for all posts of the same thing by the same owner or browser, who, that meet in this process.
 func (f *Flow) share(ctx context.Context, who string, p Posted, do func(context.Context) (*Outcome, error)) (*Outcome, error) {
 	key := seal.HashID(fmt.Sprintf("%q %q %q %q %t", who, p.Code, p.State, p.From, p.Replace))
 	v, err, _ := f.posts.Do(key, func() (any, error) {
@@ -86,14 +86,14 @@ func (f *Flow) share(ctx context.Context, who string, p Posted, do func(context.
 	return &out, nil
 }
 
-// redeem redeems a code that was posted without a state, once. A popup's or a mobile app's scopes are known by the
-// answer alone.
+// redeem exchanges a code that was posted without a state, unless it was posted before. Nothing but the answer tells
+// which scopes such a code was asked for.
 func (f *Flow) redeem(ctx context.Context, p Posted) (*answer, error) {
 	var want expected
 	var options []oauth2.AuthCodeOption
 	switch p.From {
-	case FromPopup:
-	case FromDevice:
+	case fromPopup:
+	case fromDevice:
 		// Google wants redirect_uri present and empty; x/oauth2 leaves an empty one out.
 		want.device, options = true, []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("redirect_uri", "")}
 	default:

@@ -25,7 +25,7 @@ type Browser struct {
 type Outcome struct {
 	Consent string // Google's consent page, which the browser has to visit once more
 	HandOn  string // the page of an app that gets code and state, or the error, in its fragment
-	Retry   string // our own callback once more, from a page of ours: the browser sent no cookie. None is to be set
+	Retry   string // the callback's own address, to be called once more from a page of ours that sets no cookie: the browser sent none
 	GoOn    bool   // nothing was done: this browser is signed in and has what was asked for
 
 	Grant   *tokenstore.Grant // as stored
@@ -37,13 +37,14 @@ type Outcome struct {
 	Missing  []string // scopes that were asked for and not granted
 }
 
-// retryMark is the query parameter of a callback that our own page has called once more.
+// retryMark is the query parameter of a callback that a page of ours has called once more.
 const retryMark = "retry"
 
 // Finish takes the parameters of Google's redirect, exchanges the code, verifies who it is, and
 // stores the grant and a new session. The code is exchanged only for a state of this browser that was
-// never used before [RFC 9700 §2.1, §4.7; RFC 9207]; a person whose state is another browser's, late or used is
-// helped on without an exchange where that can be done. An app's user is only handed on.
+// never used before [RFC 9700 §2.1, §4.7; RFC 9207]. A person whose state is another browser's, late or used is sent
+// on without an exchange: to where they wanted to go, or to Google once more. For an app's user Finish exchanges
+// nothing and only hands code and state on.
 //
 // It returns ErrCallback, ErrState, ErrInvalidGrant, ErrIDToken, ErrInvalidClient, ErrBadResponse, ErrUnavailable,
 // ErrRateLimited, ErrDomain, a *DeniedError, or an error of the store.
@@ -64,7 +65,7 @@ func (f *Flow) Finish(ctx context.Context, query url.Values, b Browser) (*Outcom
 	case b.ID == "" && !query.Has(retryMark):
 		return &Outcome{Retry: f.retry(query)}, nil
 	case query.Has("error"):
-		return nil, f.refused(ctx, s, query.Get("error"), b)
+		return nil, f.callbackError(ctx, s, query.Get("error"), b)
 	case s.Browser != seal.HashID(b.ID):
 		return f.restart(ctx, s, b, "of another browser")
 	case s.late(f.config.Now()):
@@ -92,14 +93,14 @@ func (f *Flow) finish(ctx context.Context, s *state, code string, b Browser) (*O
 		out, err = f.signInApart(ctx, s, a, b)
 	case f.holdsApart(a) && s.Exact:
 		return nil, fmt.Errorf("%w: a scope that was not asked for", ErrBadResponse)
-	case f.holdsApart(a): // somebody who was not signed in has given it before
-		return f.exactly(ctx, s, a)
+	case f.holdsApart(a): // Google included it: the user, who was not signed in, gave it before
+		return f.askExactly(ctx, s, a)
 	default:
 		out, err = f.signIn(ctx, a, b)
 	}
 	if errors.Is(err, errNoRefreshToken) && !s.Consent {
 		s.Consent = true
-		return f.again(s, a.who.email)
+		return f.askAgain(s, a.who.email)
 	}
 	if err != nil || out.Consent != "" {
 		return out, err
@@ -111,14 +112,15 @@ func (f *Flow) finish(ctx context.Context, s *state, code string, b Browser) (*O
 	return out, nil
 }
 
-func (f *Flow) again(s *state, hint string) (*Outcome, error) {
+// askAgain returns an Outcome that sends the browser to Google once more.
+func (f *Flow) askAgain(s *state, hint string) (*Outcome, error) {
 	address, err := f.consentURL(s, hint)
 	return &Outcome{Consent: address}, err
 }
 
-// restart helps on somebody whose state cannot be finished: to where they wanted to go if they have all that it
-// takes, or else to Google once more. Whoever is signed in is not moved to another account, and a flow for another
-// account does not go on as the one that is signed in.
+// restart sends on somebody whose flow cannot be finished: to where they wanted to go, if they are signed in and have
+// what the flow asked for, or else to Google once more, for the account that is signed in. A flow that lets the user
+// choose the account always goes to Google.
 func (f *Flow) restart(ctx context.Context, s *state, b Browser, cause string) (*Outcome, error) {
 	hint := ""
 	if b.Subject != "" && !s.SelectAccount {
@@ -145,12 +147,12 @@ func (f *Flow) restart(ctx context.Context, s *state, b Browser, cause string) (
 		b.ID = id
 	}
 	s.Restarted, s.Browser, s.SelectAccount = true, seal.HashID(b.ID), s.SelectAccount || b.SignedOut
-	out, err := f.again(s, hint)
+	out, err := f.askAgain(s, hint)
 	out.Browser, out.Cause = id, cause
 	return out, err
 }
 
-// has reports whether the grant has what the flow was to ask for.
+// has reports whether the grant covers what the flow was to ask for, and can be used.
 func (f *Flow) has(g *tokenstore.Grant, s *state) bool {
 	if !f.usable(g) || !f.isAllowed(g.Domain) {
 		return false
@@ -161,7 +163,7 @@ func (f *Flow) has(g *tokenstore.Grant, s *state) bool {
 	return covers(g.Scopes, s.Scopes)
 }
 
-// retry returns the address of the callback with its own parameters and the mark.
+// retry returns the address of the callback with the parameters that it came with and retryMark.
 func (f *Flow) retry(query url.Values) string {
 	kept := url.Values{retryMark: {"1"}}
 	for _, name := range []string{"code", "error", "state", "iss"} {
@@ -172,9 +174,9 @@ func (f *Flow) retry(query url.Values) string {
 	return f.config.RedirectURI + "?" + kept.Encode()
 }
 
-// refused tells what an error in the callback means. An error in a callback that is not this browser's own is told
-// and not audited, since anybody can send it.
-func (f *Flow) refused(ctx context.Context, s *state, code string, b Browser) error {
+// callbackError returns what an error code in the callback means. It goes to the audit only where the state is this
+// browser's own: anybody can send a callback.
+func (f *Flow) callbackError(ctx context.Context, s *state, code string, b Browser) error {
 	code = errorCode(code)
 	switch code {
 	case "server_error":
@@ -188,7 +190,7 @@ func (f *Flow) refused(ctx context.Context, s *state, code string, b Browser) er
 	return &DeniedError{Code: code, ReturnTo: s.ReturnTo}
 }
 
-// errorCode returns code if it looks like one of Google's.
+// errorCode returns code if it looks like one of Google's, or else "unknown".
 func errorCode(code string) string {
 	if len(code) > 64 || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return "unknown"
@@ -199,15 +201,15 @@ func errorCode(code string) string {
 // signIn stores what was granted, opens a new session and ends the one that the browser was in.
 func (f *Flow) signIn(ctx context.Context, a *answer, b Browser) (*Outcome, error) {
 	id := seal.NewID()
-	g, err := f.record(ctx, a.who.subject, a, f.session(id, a.who.subject, b))
+	g, err := f.record(ctx, a.who.subject, a, f.newSession(id, a.who.subject, b))
 	if err != nil {
 		return nil, err
 	}
 	return f.signedIn(ctx, g, id, b)
 }
 
-// session returns what opens a session in a grant, and ends the browser's session of before.
-func (f *Flow) session(id, subject string, b Browser) func(*tokenstore.Grant) {
+// newSession returns the change of a grant that adds a session, and ends the one that the browser was in.
+func (f *Flow) newSession(id, subject string, b Browser) func(*tokenstore.Grant) {
 	return func(g *tokenstore.Grant) {
 		if b.Subject == subject {
 			g.EndSession(seal.HashID(b.Session))
@@ -216,7 +218,7 @@ func (f *Flow) session(id, subject string, b Browser) func(*tokenstore.Grant) {
 	}
 }
 
-// signedIn ends the session of another account that the browser was in.
+// signedIn returns the Outcome of a sign-in. Before that it ends the session of another account that the browser was in.
 func (f *Flow) signedIn(ctx context.Context, g *tokenstore.Grant, id string, b Browser) (*Outcome, error) {
 	if b.Subject != "" && b.Subject != g.Owner {
 		if err := f.EndSession(ctx, b.Subject, b.Session); err != nil {
@@ -230,7 +232,7 @@ func (f *Flow) signedIn(ctx context.Context, g *tokenstore.Grant, id string, b B
 // state, nonce or verifier: the caller has to see to it that the request comes from our own origin.
 // Where Google sent no refresh token, and none that works is stored, it returns a *ConsentError.
 func (f *Flow) FinishPopup(ctx context.Context, code string, b Browser) (*Outcome, error) {
-	p := Posted{Code: code, From: FromPopup}
+	p := Posted{Code: code, From: fromPopup}
 	return f.share(ctx, "browser "+b.ID, p, func(ctx context.Context) (*Outcome, error) {
 		a, err := f.redeem(ctx, p)
 		if err != nil {
@@ -238,13 +240,13 @@ func (f *Flow) FinishPopup(ctx context.Context, code string, b Browser) (*Outcom
 		}
 		out, err := f.signIn(ctx, a, b)
 		if errors.Is(err, errNoRefreshToken) {
-			return nil, f.renewal(a.scopes)
+			return nil, renewal(a.scopes)
 		}
 		return out, err
 	})
 }
 
-// renewal is the error of an answer without a refresh token where none is stored that works.
-func (f *Flow) renewal(scopes []string) error {
+// renewal returns the error for an answer that brought no refresh token, where none is stored that works.
+func renewal(scopes []string) error {
 	return &ConsentError{Missing: permissions(scopes), Renew: true}
 }

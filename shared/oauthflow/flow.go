@@ -1,8 +1,9 @@
 // Package oauthflow runs Google's authorization-code flow: begin, finish, refresh, revoke.
 //
-// A flow begins with Begin, whose state comes back sealed. Finish takes the browser back; for an app's user it only
-// hands code and state on to the app's own page, which Connect gets them from. Both exchange the code (exchange.go)
-// and record what was granted (record.go). Authorize is how a grant is used.
+// Begin makes the URL of the consent page, whose sealed state holds all that is known of the flow. Finish takes the
+// browser back from Google. For an app's user it only hands code and state on to the app's page, which has them posted
+// to Connect. Finish and Connect exchange the code (exchange.go) and record what was granted (record.go). Authorize
+// gives access to what a grant permits, and refreshes its token.
 package oauthflow
 
 import (
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/googleapis/gax-go/v2"
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
 
@@ -33,25 +35,27 @@ const (
 // timeout bounds one call to Google's authorization server.
 const timeout = 10 * time.Second
 
-// Config is what New needs.
+// Config is what New needs. What may be empty says so.
 type Config struct {
 	ClientID     string
 	ClientSecret seal.Secret
 	RedirectURI  string
 	Keys         *seal.Keyset
 	Store        tokenstore.Store
-	Transport    http.RoundTripper
-	AuthIssuer   string   // of the ID tokens of an app's own users, or ""
-	AuthAudience string   // of those tokens
-	FrontEnds    []string // pages of front ends that consent may come back to, exactly
-	Domains      []string // Google Workspace domains whose accounts are let in; none: every account
-	Apart        []string // scopes that are kept apart: asked for alone, online, and for an hour
-	GoogleBase   *url.URL // scheme and host of the consent page, where not Google's
-	ConsentURL   string   // of the consent page as browsers reach it, where that is elsewhere altogether, or ""
-	Now          func() time.Time
+	Transport    http.RoundTripper // of the calls to Google and to AuthIssuer
+	AuthIssuer   string            // of the ID tokens of an app's own users, or ""
+	AuthAudience string            // of those tokens
+	FrontEnds    []string          // pages of front ends that consent may come back to, exactly
+	Domains      []string          // Google Workspace domains whose accounts are let in; none: every account
+	// Apart are the scopes that are kept apart, if any: they are asked for alone and online, for a token that lasts an
+	// hour. Google may end tokens that reach them early, and would end all else that is in such a token.
+	Apart      []string
+	GoogleBase *url.URL // scheme and host of the consent page of a stand-in for Google, or nil
+	ConsentURL string   // the whole URL of the stand-in's consent page, where browsers reach it at another, or ""
+	Now        func() time.Time
 	// Audit is told what happened to a grant: the event, the owner and further pairs for a log line.
 	Audit func(ctx context.Context, event, owner string, pairs ...any)
-	// Warn is told in the same way what went wrong and was got over.
+	// Warn is told in the same way what went wrong and did not end the work.
 	Warn func(ctx context.Context, event, owner string, pairs ...any)
 }
 
@@ -63,7 +67,7 @@ type Flow struct {
 	keys      *issuerKeys // Google's
 	appKeys   *issuerKeys // AuthIssuer's, where that is not Google
 	refreshes refreshes
-	posts     singleflight.Group // by who posts a code, and the code
+	posts     singleflight.Group // by what share says
 	pause     func(context.Context, time.Duration) error
 }
 
@@ -77,14 +81,14 @@ func New(c Config) *Flow {
 	}
 	auth = cmp.Or(c.ConsentURL, auth)
 	client := &http.Client{Transport: wholeBody{c.Transport}, Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
+		return http.ErrUseLastResponse // what is sent holds secrets
 	}}
 	return &Flow{
 		config:  c,
 		client:  client,
 		keys:    &issuerKeys{issuer: Issuer, url: keysURL, client: client, now: c.Now},
 		appKeys: &issuerKeys{issuer: c.AuthIssuer, client: client, now: c.Now},
-		pause:   pause,
+		pause:   gax.Sleep,
 		authURL: auth,
 	}
 }
@@ -95,18 +99,6 @@ func (f *Flow) oauth(redirectURI string) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: f.config.ClientID, ClientSecret: string(f.config.ClientSecret), RedirectURL: redirectURI,
 		Endpoint: oauth2.Endpoint{AuthURL: f.authURL, TokenURL: tokenURL, AuthStyle: oauth2.AuthStyleInParams},
-	}
-}
-
-// pause waits for d, or until ctx ends, whose error it then returns.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// ErrIDToken means that an ID token is not what it has to be.
+// ErrIDToken means that an ID token is not valid, or not for us.
 var ErrIDToken = errors.New("oauthflow: ID token refused")
 
 // ErrClock means, beside ErrIDToken or ErrBearer, that a token is refused for its times: it has expired, or a clock is
@@ -39,10 +39,10 @@ func (f *Flow) verifyIDToken(ctx context.Context, raw string, access seal.Secret
 	refuse := func(why string) (identity, error) { return identity{}, fmt.Errorf("%w: %s", ErrIDToken, why) }
 	token, err := f.verifyJWT(ctx, raw, f.keys, f.config.ClientID)
 	if err == nil {
-		err = f.notAhead(token.IssuedAt)
+		err = f.checkIssuedAt(token.IssuedAt)
 	}
 	if err != nil {
-		return identity{}, as(ErrIDToken, err)
+		return identity{}, wrap(ErrIDToken, err)
 	}
 	var claims struct {
 		AuthorizedParty *string `json:"azp"`

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxJWT bounds, in bytes, the tokens that are looked at. Google's and Firebase's have about one thousand.
+	// maxJWT is the size of the largest token that is read, in bytes. Google's and Firebase's have about a thousand.
 	maxJWT = 16 << 10
 	// clockSkew is how far iat may be ahead of our clock, and behind it in a token that was made just now.
 	clockSkew = 5 * time.Minute
@@ -36,8 +36,8 @@ func (f *Flow) readJWT(ctx context.Context, raw, issuer string, c oidc.Config) (
 	return token, nil
 }
 
-// verifyJWT checks a JWT of an issuer that is for audience and has not expired; first what costs no download. Its
-// error is ErrUnavailable, or says what is wrong with the token.
+// verifyJWT checks that a JWT is of the issuer of keys, for audience alone, in force, and signed with one of keys. It
+// begins with what costs no download. Its error is ErrUnavailable, or says what is wrong with the token.
 func (f *Flow) verifyJWT(ctx context.Context, raw string, keys *issuerKeys, audience string) (*oidc.IDToken, error) {
 	token, err := f.readJWT(ctx, raw, keys.issuer, oidc.Config{ClientID: audience})
 	if err != nil {
@@ -64,8 +64,8 @@ func verifySignature(ctx context.Context, raw string, keys *issuerKeys) error {
 	return err
 }
 
-// notAhead refuses a token without iat, or one that comes from the future.
-func (f *Flow) notAhead(issued time.Time) error {
+// checkIssuedAt refuses a token that has no iat, or one in the future.
+func (f *Flow) checkIssuedAt(issued time.Time) error {
 	ahead := issued.Sub(f.config.Now())
 	switch {
 	case issued.IsZero():
@@ -76,8 +76,8 @@ func (f *Flow) notAhead(issued time.Time) error {
 	return nil
 }
 
-// as wraps the error of a check in a sentinel, except ErrUnavailable.
-func as(sentinel, err error) error {
+// wrap makes the error of a check one of sentinel. It returns ErrUnavailable as it is.
+func wrap(sentinel, err error) error {
 	if errors.Is(err, ErrUnavailable) {
 		return err
 	}

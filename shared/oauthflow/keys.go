@@ -28,7 +28,7 @@ const (
 	maxKeyAge     = 24 * time.Hour // and at most
 	defaultKeyAge = time.Hour      // where the issuer says nothing
 	retryKeys     = time.Second    // how long after a failed download the next one may begin
-	maxDocument   = 256 << 10      // the size in bytes of a key set or a discovery document
+	maxDocument   = 256 << 10      // bytes that are read of a key set or a discovery document
 )
 
 // issuerKeys verifies signatures with the current keys of one issuer. It is an [oidc.KeySet].
@@ -80,7 +80,8 @@ func (k *issuerKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, e
 	return set.VerifySignature(ctx, jwt)
 }
 
-// get returns the current keys, where possible others than unfit.
+// get returns the current keys. unfit are those that a signature did not fit, or nil: in their place get downloads
+// others, unless they are younger than minKeyAge. It returns ErrUnavailable.
 func (k *issuerKeys) get(ctx context.Context, unfit *keySet) (*keySet, error) {
 	k.mu.Lock()
 	now := k.now()
@@ -107,6 +108,7 @@ func (k *issuerKeys) get(ctx context.Context, unfit *keySet) (*keySet, error) {
 	}
 }
 
+// run makes the download d, and tells all who wait for it how it ended.
 func (k *issuerKeys) run(ctx context.Context, d *download) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -123,6 +125,7 @@ func (k *issuerKeys) run(ctx context.Context, d *download) {
 	close(d.done)
 }
 
+// fetch downloads the keys, from the address that the issuer's discovery document names where it is not known.
 func (k *issuerKeys) fetch(ctx context.Context) (*keySet, error) {
 	address := cmp.Or(k.url, k.found)
 	if address == "" {

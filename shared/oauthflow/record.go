@@ -11,15 +11,16 @@ import (
 )
 
 // errNoRefreshToken means that there is no refresh token, neither a new one nor a stored one that works.
-// After prompt=consent that makes no sense.
+// After prompt=consent that is a bad response of Google's.
 var errNoRefreshToken = fmt.Errorf("%w: no refresh token", ErrBadResponse)
 
-// record stores an answer as the owner's grant, with what also changes of it, and returns the grant as stored.
+// record stores an answer as the owner's grant, together with the change that also makes, and returns the grant as
+// stored.
 //
-// Nothing that was granted is forgotten by an answer that comes late or covers less than the grant: where its flow
-// began before the consent that is stored, or the stored refresh token turns out to work, the grant's tokens and
-// scopes stay as they are. Google gives a refresh token with the first consent, so that the late answer may be the
-// one that has it.
+// An answer that covers less than the grant does not replace its tokens and scopes where its flow began before the
+// consent that is stored, or where the stored refresh token turns out to work: so nothing that was granted is
+// forgotten. If the stored refresh token does not work, the answer is taken. Google gives a refresh token with the first
+// consent, so that even a late answer may be the one that has it.
 //
 // It returns errNoRefreshToken, ErrDomain, an *OtherAccountError or an error of the store; then nothing was stored.
 func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*tokenstore.Grant)) (*tokenstore.Grant, error) {
@@ -28,9 +29,9 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 	}
 	var (
 		event    string
-		proven   *tokenstore.Grant // its refresh token has been tried
-		unproven *tokenstore.Grant
-		replaced *tokenstore.Grant
+		proven   *tokenstore.Grant // its refresh token was tried
+		unproven *tokenstore.Grant // its refresh token has to be tried first
+		replaced *tokenstore.Grant // of the account whose place the answer's takes
 	)
 	for {
 		g, err := tokenstore.Upsert(ctx, f.config.Store, owner, func(g *tokenstore.Grant) error {
@@ -40,7 +41,7 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 					return &OtherAccountError{Scopes: permissions(a.scopes)}
 				}
 				replaced = g.Clone()
-				*g = *renewed(g)
+				*g = *withoutAccount(g)
 			}
 			usable := f.usable(g)
 			late := !a.began.IsZero() && a.began.Before(g.Consented)
@@ -80,7 +81,7 @@ func (f *Flow) record(ctx context.Context, owner string, a *answer, also func(*t
 	}
 }
 
-// take makes the answer's tokens and scopes the grant's, and names what that is.
+// take puts the answer's tokens and scopes into the grant. It returns the name of that event for the audit.
 func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 	switch {
 	case !f.usable(g):
@@ -105,9 +106,9 @@ func (f *Flow) take(g *tokenstore.Grant, a *answer) (event string) {
 	return event
 }
 
-// prove refreshes g, which shows whether its refresh token works: if it does not, the stored grant is in need of
-// consent afterwards. Where that cannot be found out now, it counts as working. It returns g with the refresh token
-// that was proven.
+// prove refreshes g to find out whether its refresh token works. If it does not, the stored grant needs consent
+// afterwards. If that cannot be found out now, it counts as working. prove returns g with the refresh token that it
+// tried, or the one that came in its place.
 func (f *Flow) prove(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Grant, error) {
 	newer, err := f.refreshOnce(ctx, g)
 	switch {
@@ -130,9 +131,9 @@ func connectedTo(g *tokenstore.Grant) string {
 	return g.Owner
 }
 
-// renewed returns a grant of g's owner and version that holds nothing of the account that was connected. Its jobs
+// withoutAccount returns a copy of g, of the same version, that holds nothing of the account that was connected. Its jobs
 // are off: they were turned on for that account.
-func renewed(g *tokenstore.Grant) *tokenstore.Grant {
+func withoutAccount(g *tokenstore.Grant) *tokenstore.Grant {
 	n := g.Clone()
 	n.Google, n.Email, n.Domain, n.Client = "", "", "", ""
 	n.RefreshToken, n.AccessToken, n.Scopes, n.Narrower, n.Apart = "", "", nil, false, tokenstore.Apart{}

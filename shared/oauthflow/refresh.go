@@ -21,29 +21,30 @@ const (
 	// instances do not all refresh a user's token in the same moment.
 	early  = 60 * time.Second
 	jitter = 30 * time.Second
-	// maxRepeats is how often a refresh is sent again after a hiccup of the token endpoint. Unlike a code, a
-	// refresh token may be sent twice.
+	// maxRepeats is how often a refresh is sent again after a failure that may pass. Unlike a code, a refresh
+	// token may be sent twice.
 	maxRepeats = 2
 )
 
-// refreshes sees to it that a process refreshes a user's token once at a time, and that a request
-// which read the grant before a refresh, but asks after it, gets that refresh's result.
+// refreshes lets the process refresh a user's token once at a time. A request that read the grant before a refresh
+// and asks after it gets the result of that refresh.
 type refreshes struct {
 	group singleflight.Group
 
 	mu     sync.Mutex
 	recent map[string]refreshed // by owner
-	swept  time.Time
+	swept  time.Time            // when what is too old was removed from recent
 }
 
+// refreshed is the result of a refresh.
 type refreshed struct {
 	from  seal.Secret // the access token that was replaced
 	grant *tokenstore.Grant
 	at    time.Time
 }
 
-// recentFor is how long a refresh's result is remembered: longer than any request that may have read
-// the grant before it.
+// recentFor is how long the result of a refresh is remembered, for requests that read the grant before it. One that
+// comes later refreshes once more, which does no harm.
 const recentFor = 2 * time.Minute
 
 // token returns g, or a newer version of it, with an access token that has some time to live.
@@ -55,13 +56,14 @@ func (f *Flow) token(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gran
 	return f.refreshOnce(ctx, g)
 }
 
+// fresh reports whether g has an access token that need not be replaced yet.
 func (f *Flow) fresh(g *tokenstore.Grant) bool {
 	return f.usable(g) && g.AccessToken != "" && f.config.Now().Add(early+rand.N(jitter)).Before(g.Expiry)
 }
 
-// refreshOnce replaces g's access token, however long it may have to live, and returns the new version of
-// the grant. If another request or process replaced it meanwhile, theirs is returned. The new token
-// is used even where it could not be stored.
+// refreshOnce replaces g's access token, even if it would still be valid, and returns the new version of the
+// grant. If another request or process replaced it meanwhile, it returns theirs. The new token is used even
+// where it could not be stored.
 //
 // It returns a *ConsentError if the user has to consent again; ErrUnavailable, ErrRateLimited, ErrBadResponse,
 // ErrInvalidClient or ErrIDToken, after which the stored grant is what it was; ErrDomain; or an error of the store.
@@ -100,7 +102,7 @@ func (f *Flow) refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gr
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused) && refused.reason() != "":
-		return f.dead(ctx, g, refused)
+		return f.refreshRefused(ctx, g, refused)
 	case errors.As(err, &refused):
 		return nil, fmt.Errorf("%w: %w", refused.kind(), err)
 	case err != nil:
@@ -118,16 +120,16 @@ func (f *Flow) refresh(ctx context.Context, g *tokenstore.Grant) (*tokenstore.Gr
 	return f.storeRefreshed(ctx, g, t, who)
 }
 
-// askRefresh sends the refresh token, and again after a hiccup, all within timeout.
+// askRefresh sends the refresh token, and sends it again after failures that may pass, all within timeout.
 func (f *Flow) askRefresh(ctx context.Context, g *tokenstore.Grant) (t *tokens, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for repeats := 0; ; repeats++ {
-		t, err = f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) {
+		t, err = f.callTokenEndpoint(ctx, func(ctx context.Context) (*oauth2.Token, error) {
 			return f.oauth("").TokenSource(ctx, &oauth2.Token{RefreshToken: string(g.RefreshToken)}).Token()
 		})
 		wait := 200*time.Millisecond<<repeats + rand.N(300*time.Millisecond)
-		if err == nil || !isHiccup(err) || repeats == maxRepeats || f.pause(ctx, wait) != nil {
+		if err == nil || !mayPass(err) || repeats == maxRepeats || f.pause(ctx, wait) != nil {
 			return t, err
 		}
 	}
@@ -166,8 +168,8 @@ func (f *Flow) storeRefreshed(ctx context.Context, g *tokenstore.Grant, t *token
 	}
 }
 
-// apply writes what a refresh brought into g. A refresh that names less than the grant holds shows that its refresh
-// token covers less than the user gave.
+// apply puts what a refresh brought into g. If it names fewer scopes than the grant holds, the refresh token covers
+// less than the user gave.
 func (f *Flow) apply(g *tokenstore.Grant, t *tokens, who identity) {
 	g.AccessToken, g.Expiry = t.access, t.expiry
 	if t.refresh != "" {
@@ -191,8 +193,9 @@ func (f *Flow) apply(g *tokenstore.Grant, t *tokens, who identity) {
 	}
 }
 
-// dead marks the grant as in need of consent, unless another refresh token was stored meanwhile.
-func (f *Flow) dead(ctx context.Context, g *tokenstore.Grant, refused *refusal) (*tokenstore.Grant, error) {
+// refreshRefused handles the refusal of g's refresh token. It marks the stored grant as in need of consent and returns
+// a *ConsentError; but if another refresh token was stored meanwhile, it goes on with that one.
+func (f *Flow) refreshRefused(ctx context.Context, g *tokenstore.Grant, refused *refusal) (*tokenstore.Grant, error) {
 	reason := refused.reason()
 	var other *tokenstore.Grant
 	_, err := tokenstore.Update(ctx, f.config.Store, g.Owner, func(now *tokenstore.Grant) error {
@@ -234,6 +237,7 @@ func (r *refreshes) after(g *tokenstore.Grant) *tokenstore.Grant {
 	return nil
 }
 
+// remember keeps the result of a refresh for recentFor.
 func (r *refreshes) remember(from seal.Secret, g *tokenstore.Grant, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/googleapis/gax-go/v2"
+
 	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
@@ -62,7 +64,7 @@ func TestAHiccupOfTheTokenEndpointIsTriedAgain(t *testing.T) {
 		rsaKey()
 		synctest.Test(t, func(t *testing.T) {
 			w := later(t, nil)
-			w.pause = pause
+			w.pause = gax.Sleep
 			w.google.Fail("/token", 9, fakegoogle.Failure{Status: 503})
 			w.send = func(string, url.Values) (*http.Response, error) {
 				time.Sleep(6 * time.Second)
@@ -143,7 +145,7 @@ func TestAnotherOAuthClient(t *testing.T) {
 	if n := w.exchanges(func() { _, err = w.Authorize(t.Context(), w.grant(ada), needLabels) }); n != 0 {
 		t.Errorf("a refresh token of another client is sent %d times", n)
 	}
-	if consent := consentError(t, err); consent.Reason != ReasonClient {
+	if consent := consentError(t, err); consent.Reason != reasonClient {
 		t.Error(consent)
 	}
 	p := w.signedIn(ada, labels)

@@ -12,16 +12,16 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-// refusal is an error response of the token endpoint [RFC 6749 §5.2]. Its description stays out of
-// it: it is not ours to log.
+// A refusal is an error response of the token endpoint [RFC 6749 §5.2]. It leaves out the description, which may hold
+// anything and must not be logged.
 type refusal struct {
 	status  int
 	code    string
 	subtype string // Google: error_subtype, such as invalid_rapt
-	html    bool   // the answer was a page: somebody between us and Google gave it
+	html    bool   // the answer was a page of HTML, which somebody between us and Google gives
 }
 
-// readRefusal understands the OAuth form and the one of Google's APIs, whose error is an object.
+// readRefusal reads an error in the form of OAuth, or in that of Google's APIs, where it is an object.
 func readRefusal(e *oauth2.RetrieveError) *refusal {
 	r := &refusal{status: e.Response.StatusCode, code: e.ErrorCode,
 		html: strings.Contains(e.Response.Header.Get("Content-Type"), "html") || strings.HasPrefix(strings.TrimSpace(string(e.Body)), "<")}
@@ -54,9 +54,9 @@ func (e *refusal) Error() string {
 	return fmt.Sprintf("token endpoint: status %d, error %q, subtype %q%s", e.status, e.code, e.subtype, page)
 }
 
-// kind returns the sentinel that the refusal belongs to. Whatever anybody can bring about by sending us an odd code
-// is ErrInvalidGrant, redirect_uri_mismatch among it: Google tells the operator of a wrong redirect URI before it
-// ever gives a code.
+// kind returns the sentinel that the refusal belongs to. What anybody can bring about by sending us an odd code is
+// ErrInvalidGrant, and never the operator's fault. That includes redirect_uri_mismatch: a wrong redirect URI shows
+// before Google ever gives a code.
 func (e *refusal) kind() error {
 	switch e.code {
 	case "rate_limit_exceeded", "rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED":
@@ -87,7 +87,8 @@ func (e *refusal) byAdmin() bool {
 	return e.kind() == ErrInvalidGrant && strings.Contains(e.subtype, "rapt")
 }
 
-// reason says what a refused refresh token means, or "" where the refusal is not about the grant.
+// reason returns why a grant needs consent whose refresh token was so refused, or "" where the refusal is not about
+// the grant.
 func (e *refusal) reason() tokenstore.Reason {
 	switch {
 	case e.byAdmin():
@@ -98,8 +99,8 @@ func (e *refusal) reason() tokenstore.Reason {
 	return ""
 }
 
-// isHiccup reports whether the same request may well succeed a moment later.
-func isHiccup(err error) bool {
+// mayPass reports whether the same request may succeed a moment later.
+func mayPass(err error) bool {
 	var refused *refusal
 	return errors.Is(err, ErrUnavailable) || errors.As(err, &refused) && refused.kind() == ErrUnavailable
 }

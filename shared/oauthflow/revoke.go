@@ -20,12 +20,12 @@ type Revocation string
 const (
 	Revoked      Revocation = "revoked"       // it is withdrawn, or was before
 	NotConfirmed Revocation = "not confirmed" // Google did not say that it is withdrawn
-	Held         Revocation = "held"          // another owner uses the same Google account: it stays
+	Held         Revocation = "held"          // it stays, since another owner has connected the same Google account
 )
 
-// Disconnect withdraws the user's consent at Google and deletes the grant. It deletes the grant even
-// where Google does not confirm. What a consent or refresh at the same moment has stored is withdrawn and deleted as
-// well; a grant that is gone is no error.
+// Disconnect withdraws the user's consent at Google and deletes the grant, even where Google does not confirm the
+// withdrawal. If a consent or a refresh stores a newer version meanwhile, that one is withdrawn and deleted as well. A
+// grant that is gone is no error. Its errors are those of the store.
 func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (Revocation, error) {
 	for {
 		revocation, err := f.revokeUnlessHeld(ctx, g)
@@ -34,14 +34,14 @@ func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (Revocation,
 		}
 		err = f.config.Store.Delete(ctx, g)
 		if err == nil {
-			return f.disconnected(ctx, g, revocation)
+			return f.finishDisconnect(ctx, g, revocation)
 		}
 		if !errors.Is(err, tokenstore.ErrConflict) {
 			return revocation, err
 		}
 		newer, err := f.config.Store.Get(ctx, g.Owner)
 		if errors.Is(err, tokenstore.ErrNotFound) {
-			return f.disconnected(ctx, g, revocation)
+			return f.finishDisconnect(ctx, g, revocation)
 		}
 		if err != nil {
 			return revocation, err
@@ -50,9 +50,10 @@ func (f *Flow) Disconnect(ctx context.Context, g *tokenstore.Grant) (Revocation,
 	}
 }
 
-// disconnected ends a Disconnect. Two owners of one account who disconnect at once each see the other's grant before
-// they delete their own: whoever finds none afterwards revokes.
-func (f *Flow) disconnected(ctx context.Context, g *tokenstore.Grant, revocation Revocation) (Revocation, error) {
+// finishDisconnect revokes after the grant was deleted, if another owner held the account before and does no more. Two
+// owners who disconnect at the same moment each see the other's grant before they delete their own: without this,
+// neither would revoke.
+func (f *Flow) finishDisconnect(ctx context.Context, g *tokenstore.Grant, revocation Revocation) (Revocation, error) {
 	if revocation == Held {
 		var err error
 		if revocation, err = f.revokeUnlessHeld(ctx, g); err != nil {
@@ -64,15 +65,15 @@ func (f *Flow) disconnected(ctx context.Context, g *tokenstore.Grant, revocation
 	return revocation, nil
 }
 
-// revokeUnlessHeld ends the whole consent at Google, which revoking any one of its tokens does, unless another
-// owner's active grant rests on it, too. Its error is the store's.
+// revokeUnlessHeld revokes a token of g, which ends the whole consent at Google, unless another owner's usable grant is
+// for the same account. Its error is the store's.
 func (f *Flow) revokeUnlessHeld(ctx context.Context, g *tokenstore.Grant) (Revocation, error) {
 	all, err := f.config.Store.ByGoogle(ctx, g.Account())
 	if err != nil {
 		return NotConfirmed, err
 	}
 	for _, other := range all {
-		// What is sealed with an unknown key may well be in use.
+		// A grant that is sealed with an unknown key may well be in use.
 		if other.Owner != g.Owner && (f.usable(other) || other.Reason == tokenstore.ReasonUnknownKey) {
 			return Held, nil
 		}
@@ -114,7 +115,7 @@ func (f *Flow) revoke(ctx context.Context, token seal.Secret) error {
 	return fmt.Errorf("%w: revoke: status %d", ErrBadResponse, res.StatusCode)
 }
 
-// refuseDomain gives back what Google issued for an account that is not let in, and returns ErrDomain.
+// refuseDomain revokes what Google issued for an account that is not let in, and returns ErrDomain.
 func (f *Flow) refuseDomain(ctx context.Context, owner string, a *answer) error {
 	issued := &tokenstore.Grant{Owner: owner, RefreshToken: a.refresh, AccessToken: a.access}
 	if owner != a.who.subject {

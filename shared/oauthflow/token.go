@@ -25,9 +25,9 @@ type tokens struct {
 	idToken       string
 }
 
-// call runs one request to the token endpoint and returns its checked answer, or ErrUnavailable,
-// ErrBadResponse, or a *refusal.
-func (f *Flow) call(ctx context.Context, do func(context.Context) (*oauth2.Token, error)) (*tokens, error) {
+// callTokenEndpoint lets do make one request to the token endpoint, and returns the checked answer. Its error is
+// ErrUnavailable, ErrBadResponse or a *refusal.
+func (f *Flow) callTokenEndpoint(ctx context.Context, do func(context.Context) (*oauth2.Token, error)) (*tokens, error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, f.client), timeout)
 	defer cancel()
 	t, err := do(ctx)
@@ -50,6 +50,7 @@ func isBearer(token string) bool {
 	return unpadded != "" && strings.Trim(unpadded, characters) == ""
 }
 
+// check returns the tokens of a response, or ErrBadResponse where one of them cannot be.
 func (f *Flow) check(t *oauth2.Token) (*tokens, error) {
 	r := &tokens{access: seal.Secret(t.AccessToken), refresh: seal.Secret(t.RefreshToken)}
 	if !isBearer(t.AccessToken) || !strings.EqualFold(t.TokenType, "bearer") || t.ExpiresIn <= 0 || t.ExpiresIn > 1e9 {
@@ -66,28 +67,31 @@ func (f *Flow) check(t *oauth2.Token) (*tokens, error) {
 	return r, nil
 }
 
-// isTransport reports whether err says that no whole answer came.
+// isTransport reports whether err means that no whole answer came.
 func isTransport(err error) bool {
 	var e *transportError
 	return errors.As(err, &e) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// wholeBody reads each answer to its end before anybody looks at it, so that half an answer is a
-// transport error and not a malformed one.
+// wholeBody reads each answer to its end before it returns it, so that half an answer is an error of the transport and
+// not a malformed answer.
 type wholeBody struct{ base http.RoundTripper }
 
+// maxBody is how much of an answer is read, in bytes.
 const maxBody = 1 << 20
 
+// A transportError means that no whole answer came.
 type transportError struct{ error }
 
 func (e *transportError) Unwrap() error { return e.error }
 
 func (t wholeBody) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodPost {
-		// net/http sends such a call once more where an idle connection turns out to be closed, as after a freeze of the
-		// instance. That does no harm: a code that was redeemed after all is refused, and nothing was to be had of it.
+		// This header is not sent. It lets net/http send the request once more where an idle connection turns out to be
+		// closed, as after a freeze of the instance. That does no harm: if the first one has redeemed a code after all, the
+		// second is refused, and without the first one's answer the code was lost anyway.
 		r = r.Clone(r.Context())
-		r.Header["X-Idempotency-Key"] = nil // which is not sent
+		r.Header["X-Idempotency-Key"] = nil
 	}
 	res, err := t.base.RoundTrip(r)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 func (f *Flow) exchangeOnce(ctx context.Context) (*tokens, error) {
-	return f.call(ctx, func(ctx context.Context) (*oauth2.Token, error) { return f.oauth("").Exchange(ctx, "the-code") })
+	return f.callTokenEndpoint(ctx, func(ctx context.Context) (*oauth2.Token, error) { return f.oauth("").Exchange(ctx, "the-code") })
 }
 
 func TestTokenResponse(t *testing.T) {

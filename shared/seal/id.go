@@ -6,14 +6,15 @@ import (
 	"encoding/base64"
 )
 
-// NewID returns 128 random bits as text.
+// NewID returns 128 random bits, base64url-encoded.
 func NewID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// HashID returns what may be stored or sent of an id that NewID made.
+// HashID returns the SHA-256 of an id that NewID made, base64url-encoded. It may be stored or sent where the id itself is
+// a secret.
 func HashID(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Pasted returns a text of JSON without what editors and pipes put around it: a byte order mark and white space.
+// Pasted returns a JSON text without the byte order mark and the white space that editors and pipes put around it.
 func Pasted(text string) string {
 	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "\ufeff"))
 }
 
-// NotJSON says what a text looks like that should be a JSON object and is none, for the eyes of whoever put it there.
-// It quotes nothing of the text.
+// NotJSON tells the person who pasted a text in place of a JSON object what it looks like. It quotes nothing of the
+// text, which may be a secret.
 func NotJSON(text string) string {
 	text = Pasted(text)
 	switch decoded, err := base64.StdEncoding.DecodeString(text); {

@@ -1,7 +1,7 @@
 // Package seal encrypts small values for a purpose and an owner with a Tink AEAD keyset.
 //
-// The purpose and the owner are authenticated, not stored: a value opens only for the pair that it
-// was sealed for, so that a value copied to another place is of no use there.
+// Purpose and owner are authenticated and not stored. A value opens only for the pair that it was sealed for, so that a
+// copy of it is of no use in another place.
 package seal
 
 import (
@@ -24,17 +24,19 @@ import (
 
 var (
 	// ErrUnknownKey means that the value names a key that is not in the keyset: a key was removed, or
-	// this is another deployment's keyset. The value may be whole, so nothing that rests on this
-	// error may delete it.
+	// this is another deployment's keyset. The value may be intact, so it must not be deleted because of
+	// this error.
 	ErrUnknownKey = errors.New("seal: sealed with a key that is not in the keyset")
 	// ErrInvalid means that the value was not sealed for this purpose and owner, is damaged, or was sealed
 	// with a key that is disabled in the keyset, which is how a leaked key is retired.
 	ErrInvalid = errors.New("seal: value does not open")
 )
 
-// tinkPrefix starts every value of a key with the output prefix TINK; the key id follows, 4 bytes
-// big endian [Tink: wire format].
-const tinkPrefix = 1
+// A sealed value begins with tinkPrefix and the key's id, 4 bytes big endian [Tink: wire format].
+const (
+	tinkPrefix = 1
+	headerSize = 5
+)
 
 // A Keyset seals with its primary key and opens with any of its keys. It is safe for concurrent use.
 type Keyset struct {
@@ -44,12 +46,12 @@ type Keyset struct {
 	hash   [sha256.Size]byte
 }
 
-// newKey is the kind of every new key. AES-GCM-SIV bears two values with the same nonce, so that no flood of values
-// to be sealed brings a key near its bound [RFC 8452 §6].
+// newKey is the kind of every new key. AES-GCM-SIV stays safe when two values get the same nonce by chance, so that no
+// number of values that strangers make us seal wears a key out [RFC 8452 §6].
 var newKey = aead.AES256GCMSIVKeyTemplate
 
-// Parse reads a Tink AEAD keyset in its cleartext JSON form. The error says what the text looks like and
-// never quotes it.
+// Parse reads a Tink AEAD keyset in its cleartext JSON form. Its error says what is wrong with the text and never quotes
+// it.
 func Parse(text string) (*Keyset, error) {
 	text = Pasted(text)
 	if !json.Valid([]byte(text)) || text[0] != '{' {
@@ -59,7 +61,7 @@ func Parse(text string) (*Keyset, error) {
 	if err != nil {
 		return nil, errors.New("it is JSON, and not a Tink keyset with a primary key that is enabled")
 	}
-	return fromHandle(handle, text)
+	return keysetOf(handle, text)
 }
 
 // New makes a keyset with one fresh AES-256-GCM-SIV key.
@@ -68,25 +70,21 @@ func New() (*Keyset, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fromNewHandle(handle)
+	return fromHandle(handle)
 }
 
-// Added returns a copy of k with one more key. It opens and does not seal yet: every process that is
-// to open what it will seal has to know it first.
+// Added returns a copy of k with one more key. The new key opens and does not seal yet, so that every process can get
+// to know it before there is anything that it has sealed.
 func (k *Keyset) Added() (*Keyset, error) {
 	m := keyset.NewManagerFromHandle(k.handle)
 	if _, err := m.Add(newKey()); err != nil {
 		return nil, err
 	}
-	handle, err := m.Handle()
-	if err != nil {
-		return nil, err
-	}
-	return fromNewHandle(handle)
+	return fromManager(m)
 }
 
-// Rotated returns a copy of k whose newest enabled key is the primary from then on. It adds one where the
-// newest is the primary already.
+// Rotated returns a copy of k whose newest enabled key is the primary key, which seals. If it is that already, Rotated
+// adds a key first.
 func (k *Keyset) Rotated() (*Keyset, error) {
 	info := k.handle.KeysetInfo()
 	newest := info.GetPrimaryKeyId()
@@ -106,15 +104,11 @@ func (k *Keyset) Rotated() (*Keyset, error) {
 	if err := m.SetPrimary(newest); err != nil {
 		return nil, err
 	}
-	handle, err := m.Handle()
-	if err != nil {
-		return nil, err
-	}
-	return fromNewHandle(handle)
+	return fromManager(m)
 }
 
-// Disabled returns a copy of k in which the key opens nothing any more: Open returns ErrInvalid for what it
-// sealed. The primary key cannot be disabled.
+// Disabled returns a copy of k in which the key with this id opens nothing any more: Open returns ErrInvalid for what it
+// sealed. It returns an error for the primary key, and for an id that is not in k.
 func (k *Keyset) Disabled(id uint32) (*Keyset, error) {
 	if !k.ids[id] {
 		return nil, fmt.Errorf("key %d is not in the keyset, which has %s", id, k.describe())
@@ -126,14 +120,10 @@ func (k *Keyset) Disabled(id uint32) (*Keyset, error) {
 	if err := m.Disable(id); err != nil {
 		return nil, err
 	}
-	handle, err := m.Handle()
-	if err != nil {
-		return nil, err
-	}
-	return fromNewHandle(handle)
+	return fromManager(m)
 }
 
-// describe names the keys, oldest first, which tells nothing of their material.
+// describe lists the ids of the keys, oldest first. They are no secrets.
 func (k *Keyset) describe() string {
 	info := k.handle.KeysetInfo()
 	var keys []string
@@ -149,12 +139,21 @@ func (k *Keyset) describe() string {
 	return strings.Join(keys, ", ")
 }
 
-func fromNewHandle(handle *keyset.Handle) (*Keyset, error) {
-	k := &Keyset{handle: handle}
-	return fromHandle(handle, string(k.JSON()))
+func fromManager(m *keyset.Manager) (*Keyset, error) {
+	handle, err := m.Handle()
+	if err != nil {
+		return nil, err
+	}
+	return fromHandle(handle)
 }
 
-func fromHandle(handle *keyset.Handle, text string) (*Keyset, error) {
+func fromHandle(handle *keyset.Handle) (*Keyset, error) {
+	k := &Keyset{handle: handle}
+	return keysetOf(handle, string(k.JSON()))
+}
+
+// keysetOf returns the Keyset of a handle, whose JSON form is text.
+func keysetOf(handle *keyset.Handle, text string) (*Keyset, error) {
 	primitive, err := aead.New(handle)
 	if err != nil {
 		return nil, errors.New("it is a Tink keyset, and not one for AEAD")
@@ -178,7 +177,7 @@ func (k *Keyset) JSON() Secret {
 	return Secret(b.String())
 }
 
-// Format keeps key material out of every fmt verb.
+// Format prints "[redacted]" for every fmt verb.
 func (k *Keyset) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
 // Seal encrypts plaintext for a purpose and an owner. A purpose holds no NUL byte.
@@ -193,7 +192,7 @@ func (k *Keyset) Open(purpose, owner string, sealed []byte) ([]byte, error) {
 	if err == nil {
 		return plaintext, nil
 	}
-	if len(sealed) > 5 && sealed[0] == tinkPrefix && !k.ids[binary.BigEndian.Uint32(sealed[1:5])] {
+	if len(sealed) > headerSize && sealed[0] == tinkPrefix && !k.ids[binary.BigEndian.Uint32(sealed[1:headerSize])] {
 		return nil, ErrUnknownKey
 	}
 	return nil, ErrInvalid
@@ -214,8 +213,8 @@ func (k *Keyset) OpenString(purpose, owner, sealed string) ([]byte, error) {
 	return k.Open(purpose, owner, b)
 }
 
-// Hash returns a keyed hash of value for log lines: 16 characters that tell two values apart and
-// nothing else. It changes with the keyset.
+// Hash returns a keyed hash of value for log lines: 16 characters of base64url, which tell values apart and do not reveal
+// them. Another keyset, or the same one spelled in another way, makes other hashes.
 func (k *Keyset) Hash(value string) string {
 	mac := hmac.New(sha256.New, k.hash[:])
 	mac.Write([]byte(value))
@@ -226,8 +225,8 @@ func associatedData(purpose, owner string) []byte {
 	return []byte(purpose + "\x00" + owner)
 }
 
-// IsSealed reports whether value has the form of what SealString returns, whatever its key.
+// IsSealed reports whether value has the form of what SealString returns, with whatever key.
 func IsSealed(value string) bool {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
-	return err == nil && len(b) > 5 && b[0] == tinkPrefix
+	return err == nil && len(b) > headerSize && b[0] == tinkPrefix
 }

@@ -93,7 +93,7 @@ func TestNewKeysAreOfAESGCMSIVAndOldOnesStillOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := fromNewHandle(handle)
+	old, err := fromHandle(handle)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,11 @@ const redacted = "[redacted]"
 // string(s) reveals it.
 type Secret string
 
+// Format prints "[redacted]" for every fmt verb.
 func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
+// String returns "[redacted]".
 func (Secret) String() string { return redacted }
 
-// MarshalText serves encoding/json and log/slog alike.
+// MarshalText returns "[redacted]", for encoding/json and log/slog.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// docID turns a key into a legal document id, each key into another one. It escapes '/' and what is
-// no printable ASCII, and a leading '.' or '_': ".", ".." and "__x__" are not allowed
-// [Firestore: constraints on document IDs]. The empty key stays empty, which Firestore refuses.
+// docID returns a valid document id for a key, a different one for each key. It escapes '/', what is not printable
+// ASCII, and a leading '.' or '_', since ".", ".." and "__x__" are not allowed [Firestore: constraints on document IDs].
+// The id of the empty key is empty, which Firestore refuses.
 func docID(key string) string {
 	id := url.PathEscape(key)
 	switch {
@@ -19,7 +19,7 @@ func docID(key string) string {
 	return id
 }
 
-// keyOf reverses docID. It reports false for an id that docID never makes.
+// keyOf returns the key of an id, and whether docID can have made that id.
 func keyOf(id string) (string, bool) {
 	key, err := url.PathUnescape(id)
 	return key, err == nil && docID(key) == id

@@ -12,14 +12,14 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// The purposes that the sealed fields are bound to, beside their owner.
+// The purposes for which the tokens are sealed.
 const (
 	refreshTokenPurpose = "grant.refresh_token"
 	accessTokenPurpose  = "grant.access_token"
 	apartTokenPurpose   = "grant.apart.token"
 )
 
-// encode returns the fields of g's document. An empty string, list, map or time is an absent field.
+// encode returns the fields of g's document. What is empty or zero has no field.
 func encode(keyset *seal.Keyset, g *Grant) (map[string]*pb.Value, error) {
 	e := encoder{keyset: keyset, owner: g.Owner}
 	apart := map[string]*pb.Value{}
@@ -57,13 +57,14 @@ func encode(keyset *seal.Keyset, g *Grant) (map[string]*pb.Value, error) {
 	return fields, nil
 }
 
-// An encoder seals tokens and keeps the errors.
+// An encoder seals the tokens of a grant. It collects the errors, for one check at the end.
 type encoder struct {
 	keyset *seal.Keyset
 	owner  string
 	err    error
 }
 
+// token sets the field to the sealed token, unless there is none.
 func (e *encoder) token(fields map[string]*pb.Value, name, purpose string, token seal.Secret) {
 	if token == "" {
 		return
@@ -105,12 +106,12 @@ func values[T any](list []T, value func(T) *pb.Value) []*pb.Value {
 	return all
 }
 
-// textValue replaces what is no UTF-8, which Firestore does not take.
+// textValue returns s as a value. Bytes that are not UTF-8, which Firestore refuses, are replaced.
 func textValue(s string) *pb.Value {
 	return &pb.Value{ValueType: &pb.Value_StringValue{StringValue: strings.ToValidUTF8(s, "\uFFFD")}}
 }
 
-// timeValue keeps microseconds: Firestore stores no more.
+// timeValue returns t as a value, cut to the microsecond, as Firestore stores it.
 func timeValue(t time.Time) *pb.Value {
 	return &pb.Value{ValueType: &pb.Value_TimestampValue{TimestampValue: timestamppb.New(t.Truncate(time.Microsecond))}}
 }
@@ -125,10 +126,10 @@ func sessionValue(s Session) *pb.Value {
 	return mapValue(fields)
 }
 
-// decode returns the grant in a document. One that cannot be understood comes back as NeedsConsent
-// with ReasonDamaged and every field that can, so that a write of it loses nothing that is whole.
-// Fields that are not known, such as those of a newer version, are no damage; the next Put of the
-// whole document drops them. The error is seal.ErrUnknownKey.
+// decode returns the grant that a document holds. Where some of it cannot be read, the grant has the
+// status NeedsConsent, ReasonDamaged, and every field that can be read, so that writing it back loses
+// nothing that is intact. Unknown fields, such as those of a newer version, are no damage; the next Put
+// drops them. The error is seal.ErrUnknownKey.
 func decode(keyset *seal.Keyset, owner string, doc *pb.Document) (*Grant, error) {
 	g, damaged, err := decodeWhole(keyset, owner, doc)
 	if damaged {
@@ -137,7 +138,7 @@ func decode(keyset *seal.Keyset, owner string, doc *pb.Document) (*Grant, error)
 	return g, err
 }
 
-// decodeWhole is decode that tells damage apart from a grant that says of itself that it was damaged.
+// decodeWhole is decode, except that it reports damage and leaves the grant's own status and reason as they are stored.
 func decodeWhole(keyset *seal.Keyset, owner string, doc *pb.Document) (g *Grant, damaged bool, err error) {
 	f := doc.GetFields()
 	d := decoder{keyset: keyset, owner: owner}
@@ -180,12 +181,12 @@ func decodeWhole(keyset *seal.Keyset, owner string, doc *pb.Document) (g *Grant,
 	return g, d.damaged || g.check() != nil, nil
 }
 
-// A decoder reads values. Absent and null ones are zero; one of another type is zero and damage.
+// A decoder reads values. An absent or null value is read as zero, and so is one of another type, which is damage.
 type decoder struct {
 	keyset     *seal.Keyset
 	owner      string
 	damaged    bool
-	unknownKey bool
+	unknownKey bool // a token is sealed with a key that is not in the keyset
 }
 
 func (d *decoder) text(v *pb.Value) string {
@@ -257,6 +258,7 @@ func (d *decoder) texts(v *pb.Value) []string {
 	return texts
 }
 
+// session reports false for a session without a hash.
 func (d *decoder) session(v *pb.Value) (Session, bool) {
 	f := v.GetMapValue().GetFields()
 	s := Session{Hash: d.text(f["hash"]), Start: d.time(f["start"]), Browser: d.text(f["browser"])}
@@ -266,6 +268,7 @@ func (d *decoder) session(v *pb.Value) (Session, bool) {
 	return s, s.Hash != ""
 }
 
+// sealed opens a token.
 func (d *decoder) sealed(purpose string, v *pb.Value) seal.Secret {
 	switch v := v.GetValueType().(type) {
 	case *pb.Value_BytesValue:

@@ -18,36 +18,36 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// A File is a Memory that is kept in one file of this machine, together with the keyset that seals
-// its tokens, so that a restart of the local runner signs nobody out. Only the mode of the file
-// protects the tokens, since the keyset is beside them.
+// A File is a Memory that is also kept in one file of this machine, so that a restart of the local
+// runner signs nobody out. The file holds the keyset that seals its tokens as well: only its mode
+// protects them.
 //
-// Each change is in the file before it is reported as done. The whole file is written beside the old
-// one and then takes its place, so that a process that is killed leaves the old file or the new one.
-// A change that cannot be written is ErrUnavailable and is not made. One process at a time may keep a
-// file; the changes of a second one are ErrUnavailable.
+// A change is in the file before its method returns. The whole file is written beside the old one and
+// then takes its place, so that a process that is killed leaves the old file or the new one. A change
+// that cannot be written is ErrUnavailable and is not made. Only one process at a time can use a file:
+// the changes of a second one are ErrUnavailable.
 type File struct {
 	*Memory
-	Keyset *seal.Keyset
+	Keyset *seal.Keyset // the one in the file
 
 	path    string
-	written fs.FileInfo // of what is at path, as this process read or wrote it last
+	written fs.FileInfo // of the file as this process last read or wrote it
 }
 
 var _ Store = (*File)(nil)
 
 var errDamaged = errors.New("it is damaged")
 
-// content is what the file holds. A document is named and encoded as Firestore would have it.
+// content is what the file holds. Documents have the names and the encoding that they would have in Firestore.
 type content struct {
 	Keyset    json.RawMessage            `json:"keyset"`
 	Documents map[string]json.RawMessage `json:"documents"`
 }
 
-// OpenFile reads the store that the file holds, or makes the file with a new keyset. If anything in
-// the file cannot be read, it returns an error and leaves the file as it is. It also refuses a file
-// that other users can read. It does not mend the mode by itself: they may have read the tokens
-// already, and the owner has to know.
+// OpenFile reads the store in the file, or makes the file with a new keyset where there is none. If
+// anything in the file cannot be read, it returns an error and leaves the file as it is. It also
+// refuses a file that other users can read, and does not mend its mode: its owner has to know that
+// they may have read the tokens already.
 func OpenFile(path string) (*File, error) {
 	f := &File{Memory: NewMemory(), path: path}
 	f.save = f.write
@@ -79,7 +79,7 @@ func (f *File) read() ([]byte, error) {
 	return os.ReadFile(f.path)
 }
 
-// load takes what the file holds. Its errors quote nothing of it but the names of documents.
+// load reads the content of the file. Its errors quote nothing of it but the names of documents.
 func (f *File) load(b []byte) error {
 	const mend = "; nothing was changed: restore a copy of the file, or move it away, and everybody signs in anew"
 	var c content
@@ -100,6 +100,7 @@ func (f *File) load(b []byte) error {
 	return nil
 }
 
+// add reads one document.
 func (f *File) add(name string, raw []byte) error {
 	doc := &pb.Document{}
 	collection, id, _ := strings.Cut(name, "/")
@@ -131,7 +132,7 @@ func (f *File) add(name string, raw []byte) error {
 	return nil
 }
 
-// write puts a new file in the place of the old one. Its caller holds f.mu.
+// write writes the store to the file. Callers hold f.mu.
 func (f *File) write() error {
 	b, err := f.marshal()
 	if err != nil {
@@ -143,6 +144,7 @@ func (f *File) write() error {
 	return nil
 }
 
+// marshal returns the content of the file for what the store holds.
 func (f *File) marshal() ([]byte, error) {
 	c := content{Keyset: json.RawMessage(string(f.Keyset.JSON())), Documents: map[string]json.RawMessage{}}
 	var err error
@@ -168,7 +170,7 @@ func (f *File) marshal() ([]byte, error) {
 	return json.MarshalIndent(c, "", "  ")
 }
 
-// swap writes b beside the file, to the disk, and renames it to the file.
+// swap puts a file with b in the place of the old one.
 func (f *File) swap(b []byte) error {
 	if f.written != nil {
 		// Without this check, two processes with one file would undo each other's changes.

@@ -24,7 +24,7 @@ type FirestoreConfig struct {
 	Project  string
 	Database string // "" means "(default)"
 	Emulator string // host:port of a Firestore emulator, "" for the real service
-	Prefix   string // put before the names of the collections grants, flows and jobs
+	Prefix   string // of the names of the collections: grants, flows and jobs
 	Keyset   *seal.Keyset
 }
 
@@ -40,12 +40,12 @@ type Firestore struct {
 	keyset   *seal.Keyset
 
 	mu      sync.Mutex
-	attempt *attempt // the one that succeeded or has not ended, or nil
+	attempt *attempt // the one that is under way or has succeeded, or nil
 }
 
-// An attempt to look up the credentials and to make a client with them.
+// An attempt is one to look up the credentials and to make a client with them.
 type attempt struct {
-	ended  chan struct{}
+	ended  chan struct{} // closed when client or err is set
 	client *firestore.Client
 	err    error
 }
@@ -72,27 +72,28 @@ func OpenFirestore(c FirestoreConfig) (*Firestore, error) {
 		prefix:   c.Prefix,
 		keyset:   c.Keyset,
 	}
-	// A named database is not found without them [googleapis/google-cloud-go: firestore/client.go].
+	// Without them, a database other than "(default)" is not found [googleapis/google-cloud-go: firestore/client.go].
 	f.headers = []string{
 		"google-cloud-resource-prefix", f.database,
 		"x-goog-request-params", fmt.Sprintf("project_id=%s&database_id=%s", url.QueryEscape(c.Project), url.QueryEscape(c.Database)),
 	}
 	if c.Emulator != "" {
-		// Security rules, where an emulator has any, are not for us, as they are not for a service account.
+		// An emulator does not apply security rules to this token, as Firestore does not to a service account.
 		f.headers = append(f.headers, "authorization", "Bearer owner")
 	}
 	return f, nil
 }
 
+// dial looks up the credentials and makes a client. It connects at the client's first call.
 func dial(emulator string) (*firestore.Client, error) {
 	dialOptions := []grpc.DialOption{
-		// A connection can be lost without a word; without this, every call would fail for minutes. gRPC
-		// sets the Timeout as TCP_USER_TIMEOUT, too: when nothing is acknowledged any more, Linux ends the
-		// connection within the Timeout, and the call still has the time to connect anew. When something
-		// on the way acknowledges and passes nothing on, only a ping finds out. It cannot come sooner:
-		// Google's front ends allow one ping in 30 s [googleapis/python-bigtable#181].
+		// The other end of a connection can vanish silently; without this, every call would then fail for minutes.
+		// gRPC also sets Timeout as TCP_USER_TIMEOUT: when nothing is acknowledged any more, Linux ends the
+		// connection after it, and the call still has the time to connect anew. When something on the way
+		// acknowledges and passes nothing on, only a ping finds out. Pings cannot come more often: Google's front
+		// ends allow one in 30 s [googleapis/python-bigtable#181].
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 1500 * time.Millisecond}),
-		// gRPC's own delay between attempts to connect grows to two minutes.
+		// gRPC's default delay between attempts to connect grows to two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
 			MinConnectTimeout: callTimeout,
@@ -117,11 +118,11 @@ func dial(emulator string) (*firestore.Client, error) {
 	return client, nil
 }
 
-// Connect begins to connect and does not wait for it. Whatever goes wrong, the next call will meet again.
+// Connect begins to connect and does not wait. If that fails, the next call tries again and returns the error.
 func (f *Firestore) Connect() { f.connecting() }
 
-// connecting returns the attempt to connect that is under way or has succeeded, or begins one. A
-// failure is not remembered: the metadata server can come up seconds after the process.
+// connecting returns the attempt to connect that is under way or has succeeded, or begins one. A failed
+// attempt is forgotten, since the metadata server may answer only seconds after the process has started.
 func (f *Firestore) connecting() *attempt {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -144,8 +145,8 @@ func (f *Firestore) connecting() *attempt {
 	return a
 }
 
-// connect returns the client. It waits until ctx ends, since the lookup of credentials itself can
-// take longer than a request may.
+// connect returns the client. It waits for the attempt no longer than ctx lasts, since looking up the
+// credentials can take longer than a request may.
 func (f *Firestore) connect(ctx context.Context) (*firestore.Client, error) {
 	a := f.connecting()
 	select {
@@ -165,7 +166,7 @@ func (f *Firestore) Close() error {
 	a := f.attempt
 	f.mu.Unlock()
 	if a == nil {
-		return nil // there never was a connection
+		return nil // nothing was called
 	}
 	<-a.ended
 	if a.err != nil {
@@ -208,7 +209,7 @@ func (f *Firestore) Delete(ctx context.Context, g *Grant) error {
 	ctx, cancel := bound(ctx)
 	defer cancel()
 	name := f.name("grants", g.Owner)
-	if !g.version.IsZero() { // else there is no version that could be removed
+	if !g.version.IsZero() { // a new grant has no version that could be removed
 		w := remove(name)
 		w.CurrentDocument = overVersion(g.version)
 		if _, err := f.commit(ctx, w); !errors.Is(err, ErrConflict) {
@@ -221,7 +222,7 @@ func (f *Firestore) Delete(ctx context.Context, g *Grant) error {
 	case doc != nil:
 		return ErrConflict
 	}
-	return nil // it was gone already, or a first attempt's answer was lost
+	return nil // it was gone already, or an attempt whose answer was lost has removed it
 }
 
 // name returns the full name of a document.
@@ -229,6 +230,7 @@ func (f *Firestore) name(collection, key string) string {
 	return f.collection(collection) + "/" + docID(key)
 }
 
+// collection returns the full name of a collection.
 func (f *Firestore) collection(name string) string {
 	return f.database + "/documents/" + f.prefix + name
 }

@@ -16,16 +16,16 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// callTimeout bounds each method of the Store, its retries included. A request that waits for
-// Firestore must be answered within 5 s; the second that is left is for the answer.
+// callTimeout bounds each method of the Store, its retries included. A request has to be answered within
+// 5 s even if Firestore does not answer, which leaves a second for everything else.
 const callTimeout = 4 * time.Second
 
-// bound returns a context that ends after callTimeout, which says so as its cause.
+// bound returns a context that ends after callTimeout, with ErrUnavailable as its cause.
 func bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, callTimeout, ErrUnavailable)
 }
 
-// call runs do, and again after failures that may pass, until callTimeout or ctx ends it.
+// call runs do, and runs it again after failures that may pass, until callTimeout or the end of ctx.
 func (f *Firestore) call(ctx context.Context, do func(context.Context, *firestore.Client) error) error {
 	if ctx.Err() != nil {
 		return outcome(ctx, ctx.Err())
@@ -55,8 +55,8 @@ func mayPass(err error) bool {
 	return false
 }
 
-// outcome turns a failure that tells nothing about the documents into the error of the caller's
-// context, if that has ended, or else into ErrUnavailable.
+// outcome returns what a method returns for the error of a call. A failure that tells nothing about the
+// documents becomes the error of the caller's context, if that has ended, or else ErrUnavailable.
 func outcome(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -73,8 +73,8 @@ func outcome(ctx context.Context, err error) error {
 	return fmt.Errorf("tokenstore: %w", err)
 }
 
-// read returns the document, or nil if there is none. It uses the batch call because GetDocument
-// answers NOT_FOUND for a missing database too, which must not look like a missing grant.
+// read returns the document, or nil if there is none. It uses the batch call, since GetDocument answers
+// NOT_FOUND for a missing database as well, which must not look like a missing grant.
 func (f *Firestore) read(ctx context.Context, name string) (doc *pb.Document, err error) {
 	err = f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
 		stream, err := client.BatchGetDocuments(ctx, &pb.BatchGetDocumentsRequest{Database: f.database, Documents: []string{name}})
@@ -106,8 +106,8 @@ func (f *Firestore) read(ctx context.Context, name string) (doc *pb.Document, er
 }
 
 // commit does one write and returns the document's new update time. It returns ErrConflict if the
-// write's precondition does not hold, also if it does not hold because a first attempt, whose answer
-// was lost, has written already.
+// write's precondition does not hold. That may be so because an earlier attempt of the same call has
+// written already, and its answer was lost.
 func (f *Firestore) commit(ctx context.Context, w *pb.Write) (updated time.Time, err error) {
 	err = f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
 		resp, err := client.Commit(ctx, &pb.CommitRequest{Database: f.database, Writes: []*pb.Write{w}})
@@ -129,7 +129,8 @@ func (f *Firestore) commit(ctx context.Context, w *pb.Write) (updated time.Time,
 	return updated, err
 }
 
-// overVersion is the precondition that the stored document is this version, the zero one being none.
+// overVersion is the precondition that the stored document is of this version; the zero version means
+// that there is no document.
 func overVersion(version time.Time) *pb.Precondition {
 	if version.IsZero() {
 		return overNothing
@@ -137,9 +138,10 @@ func overVersion(version time.Time) *pb.Precondition {
 	return &pb.Precondition{ConditionType: &pb.Precondition_UpdateTime{UpdateTime: timestamppb.New(version)}}
 }
 
+// overNothing is the precondition that there is no document.
 var overNothing = &pb.Precondition{ConditionType: &pb.Precondition_Exists{Exists: false}}
 
-// replace writes a whole document: fields that are not named do not survive.
+// replace is the write of a whole document: stored fields that are not among fields are removed.
 func replace(name string, fields map[string]*pb.Value, over *pb.Precondition) *pb.Write {
 	return &pb.Write{
 		Operation:       &pb.Write_Update{Update: &pb.Document{Name: name, Fields: fields}},
@@ -147,6 +149,7 @@ func replace(name string, fields map[string]*pb.Value, over *pb.Precondition) *p
 	}
 }
 
+// remove is the write that deletes a document.
 func remove(name string) *pb.Write {
 	return &pb.Write{Operation: &pb.Write_Delete{Delete: name}}
 }

@@ -29,7 +29,8 @@ func (f *Firestore) ByJob(ctx context.Context, job, after string, limit int) ([]
 func (f *Firestore) ByGoogle(ctx context.Context, subject string) ([]*Grant, error) {
 	ctx, cancel := bound(ctx)
 	defer cancel()
-	all, err := f.query(ctx, f.where("google", pb.StructuredQuery_FieldFilter_EQUAL, subject))
+	// An app user's grant names the account. The account's own grant does not, and is found by its owner.
+	all, err := f.query(ctx, f.grantsWhere("google", pb.StructuredQuery_FieldFilter_EQUAL, textValue(subject)))
 	if err != nil {
 		return nil, err
 	}
@@ -49,17 +50,18 @@ func (f *Firestore) ByGoogle(ctx context.Context, subject string) ([]*Grant, err
 		return all, nil
 	case err != nil:
 		return nil, err
-	case own.Account() != subject:
+	case own.Account() != subject: // it names another account
 		return all, nil
 	}
 	return append(all, own), nil
 }
 
+// unknownKey returns the stand-in for a grant that is sealed with an unknown key: see Store.ByJob.
 func unknownKey(owner string) *Grant {
 	return &Grant{Owner: owner, Status: NeedsConsent, Reason: ReasonUnknownKey}
 }
 
-// query returns the grants that q finds. Those with an unknown key are stand-ins.
+// query returns the grants that q finds, with stand-ins for those that are sealed with an unknown key.
 func (f *Firestore) query(ctx context.Context, q *pb.StructuredQuery) ([]*Grant, error) {
 	var docs []*pb.Document
 	err := f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
@@ -104,22 +106,26 @@ func (f *Firestore) query(ctx context.Context, q *pb.StructuredQuery) ([]*Grant,
 	return found, nil
 }
 
-// where finds the grants whose field compares so with a text.
-func (f *Firestore) where(field string, op pb.StructuredQuery_FieldFilter_Operator, text string) *pb.StructuredQuery {
-	return &pb.StructuredQuery{
-		From: []*pb.StructuredQuery_CollectionSelector{{CollectionId: f.prefix + "grants"}},
-		Where: &pb.StructuredQuery_Filter{FilterType: &pb.StructuredQuery_Filter_FieldFilter{
-			FieldFilter: &pb.StructuredQuery_FieldFilter{
-				Field: &pb.StructuredQuery_FieldReference{FieldPath: field}, Op: op, Value: textValue(text),
-			},
-		}},
-	}
+// allGrants is the query for every grant.
+func (f *Firestore) allGrants() *pb.StructuredQuery {
+	return &pb.StructuredQuery{From: []*pb.StructuredQuery_CollectionSelector{{CollectionId: f.prefix + "grants"}}}
 }
 
-// jobQuery needs no composite index: array-contains with the order of names is served by the
-// automatic index on the field.
+// grantsWhere is the query for the grants whose field compares with value as op says.
+func (f *Firestore) grantsWhere(field string, op pb.StructuredQuery_FieldFilter_Operator, value *pb.Value) *pb.StructuredQuery {
+	q := f.allGrants()
+	q.Where = &pb.StructuredQuery_Filter{FilterType: &pb.StructuredQuery_Filter_FieldFilter{
+		FieldFilter: &pb.StructuredQuery_FieldFilter{
+			Field: &pb.StructuredQuery_FieldReference{FieldPath: field}, Op: op, Value: value,
+		},
+	}}
+	return q
+}
+
+// jobQuery is the query for a page of ByJob. It needs no composite index: Firestore serves array-contains
+// in the order of names from the automatic index of the field.
 func (f *Firestore) jobQuery(job, after string, limit int) *pb.StructuredQuery {
-	q := f.where("jobs", pb.StructuredQuery_FieldFilter_ARRAY_CONTAINS, job)
+	q := f.grantsWhere("jobs", pb.StructuredQuery_FieldFilter_ARRAY_CONTAINS, textValue(job))
 	q.OrderBy = []*pb.StructuredQuery_Order{{
 		Field:     &pb.StructuredQuery_FieldReference{FieldPath: "__name__"},
 		Direction: pb.StructuredQuery_ASCENDING,
@@ -127,7 +133,7 @@ func (f *Firestore) jobQuery(job, after string, limit int) *pb.StructuredQuery {
 	q.Limit = wrapperspb.Int32(int32(limit))
 	if after != "" {
 		name := &pb.Value{ValueType: &pb.Value_ReferenceValue{ReferenceValue: f.name("grants", after)}}
-		q.StartAt = &pb.Cursor{Values: []*pb.Value{name}} // not Before: behind it
+		q.StartAt = &pb.Cursor{Values: []*pb.Value{name}} // without Before, the page begins behind it
 	}
 	return q
 }

@@ -9,8 +9,8 @@ import (
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
 )
 
-// UseOnce implements Store. The mark holds a random value of this call, so that a mark which was
-// written by a first attempt, whose answer was lost, is told from another caller's. A TTL policy on
+// UseOnce implements Store. The mark holds a random value of this call. So a mark that an earlier attempt
+// of the same call has written, whose answer was lost, is not taken for another caller's. A TTL policy on
 // the field expires removes old marks.
 func (f *Firestore) UseOnce(ctx context.Context, id string, until time.Time) error {
 	ctx, cancel := bound(ctx)

@@ -4,46 +4,45 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// What follows is for whoever runs the service, and no part of a Store.
+// The methods in this file are for whoever runs the service. They are not part of Store.
 
 // A Count is how many grants there are.
 type Count struct {
 	All    int64
 	Active int64
-	Ending int64            // that Google ends by themselves, as all of an app in Testing mode; see Grant.RefreshExpiry
+	Ending int64            // with a RefreshExpiry, as all have whose app is in Testing mode
 	Needs  map[Reason]int64 // that need consent again, by the reason
 }
 
-// Count counts the grants, for the price of a read a thousand. It returns the errors of a Store.
+// Count counts the grants. Firestore charges one read for a thousand of them. It returns the errors of a
+// Store.
 func (f *Firestore) Count(ctx context.Context) (*Count, error) {
 	c := &Count{Needs: map[Reason]int64{}}
-	ending := f.where("refresh_expiry", pb.StructuredQuery_FieldFilter_GREATER_THAN, "")
-	ending.Where.GetFieldFilter().Value = &pb.Value{ValueType: &pb.Value_TimestampValue{TimestampValue: &timestamppb.Timestamp{}}}
-	all := f.where("status", pb.StructuredQuery_FieldFilter_EQUAL, "")
-	all.Where = nil
 	var err error
 	count := func(q *pb.StructuredQuery) int64 {
 		n, e := f.count(ctx, q)
 		err = errors.Join(err, e)
 		return n
 	}
-	c.All, c.Ending = count(all), count(ending)
-	c.Active = count(f.where("status", pb.StructuredQuery_FieldFilter_EQUAL, string(Active)))
+	c.All = count(f.allGrants())
+	c.Active = count(f.grantsWhere("status", pb.StructuredQuery_FieldFilter_EQUAL, textValue(string(Active))))
+	c.Ending = count(f.grantsWhere("refresh_expiry", pb.StructuredQuery_FieldFilter_GREATER_THAN, timeValue(time.Unix(0, 0))))
 	for _, reason := range []Reason{ReasonRevoked, ReasonAdmin, ReasonExpired, ReasonDamaged} {
-		if n := count(f.where("reason", pb.StructuredQuery_FieldFilter_EQUAL, string(reason))); n > 0 {
+		if n := count(f.grantsWhere("reason", pb.StructuredQuery_FieldFilter_EQUAL, textValue(string(reason)))); n > 0 {
 			c.Needs[reason] = n
 		}
 	}
 	return c, err
 }
 
+// count returns how many grants q finds.
 func (f *Firestore) count(ctx context.Context, q *pb.StructuredQuery) (n int64, err error) {
 	err = f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
 		stream, err := client.RunAggregationQuery(ctx, &pb.RunAggregationQueryRequest{
@@ -73,19 +72,19 @@ func (f *Firestore) count(ctx context.Context, q *pb.StructuredQuery) (n int64, 
 	return n, err
 }
 
-// ByEmail returns the grants of the Google accounts that had this address at their last consent, or ErrNotFound. A
-// grant with an unknown key is a stand-in, as of ByJob.
+// ByEmail returns the grants of the Google accounts that had this address when Google last named it, or ErrNotFound. In
+// place of a grant with an unknown key is a stand-in, as in ByJob.
 func (f *Firestore) ByEmail(ctx context.Context, email string) ([]*Grant, error) {
-	found, err := f.query(ctx, f.where("email", pb.StructuredQuery_FieldFilter_EQUAL, email))
+	found, err := f.query(ctx, f.grantsWhere("email", pb.StructuredQuery_FieldFilter_EQUAL, textValue(email)))
 	if err == nil && len(found) == 0 {
 		return nil, ErrNotFound
 	}
 	return found, err
 }
 
-// Some returns up to limit grants, in no particular order. Behind the last one comes an empty list.
+// Some returns up to limit grants, in no particular order. The list is empty only if there are none.
 func (f *Firestore) Some(ctx context.Context, limit int) ([]*Grant, error) {
-	q := f.where("status", pb.StructuredQuery_FieldFilter_EQUAL, "")
-	q.Where, q.Limit = nil, wrapperspb.Int32(int32(limit))
+	q := f.allGrants()
+	q.Limit = wrapperspb.Int32(int32(limit))
 	return f.query(ctx, q)
 }

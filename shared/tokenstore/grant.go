@@ -10,19 +10,19 @@ import (
 	"functions.local/oauth/shared/seal"
 )
 
-// A Grant is what one user granted, and everything else that is kept of the user.
+// A Grant is what one user granted, and everything else that is stored about that user.
 type Grant struct {
-	Owner        string // the key: whoever proved who they are, a Google account's subject or an app's user
-	Google       string // the connected Google account's subject where Owner is not it; see Account
-	Email        string // of the Google account, for people to read; never a key
+	Owner        string // the key, of whoever proved who they are: the subject of a Google account, or an app's user
+	Google       string // the subject of the connected Google account, where Owner is another; see Account
+	Email        string // of the Google account, to be shown; never a key
 	Domain       string // the account's Google Workspace domain (hd), or ""
 	Client       string // the OAuth client that the refresh token was given to
 	RefreshToken seal.Secret
 	AccessToken  seal.Secret
 	Expiry       time.Time // of the access token
 	Scopes       []string  // as the last token response named them, normalized
-	// Narrower says that a refresh named fewer scopes than the consent: the refresh token covers less
-	// than the user gave, and only prompt=consent brings one that covers all.
+	// Narrower says that a refresh named fewer scopes than the consent. The refresh token then covers less
+	// than the user gave, and only prompt=consent brings one that covers all of it.
 	Narrower bool
 	Apart    Apart             // the permission that is kept apart
 	Sessions []Session         // oldest first, at most MaxSessions
@@ -31,7 +31,7 @@ type Grant struct {
 	Status   Status
 	Reason   Reason    // why the status is NeedsConsent
 	Created  time.Time // first consent
-	// Consented is when the consent was given that the stored scopes and refresh token rest on.
+	// Consented is when the consent was given from which the stored scopes and refresh token come.
 	Consented time.Time
 	// RefreshExpiry is when Google ends the refresh token: 7 days for an app in Testing mode, or what
 	// the user chose [Google: time-based access]. Zero means never.
@@ -40,17 +40,17 @@ type Grant struct {
 	version time.Time // Firestore's update time; zero for a grant that was never stored
 }
 
-// Apart is a permission that is given by itself, online and for an hour, so that what ends it ends
-// nothing else.
+// Apart is a permission that has a token of its own, without a refresh token and for an hour, so that
+// when Google ends it, nothing else ends.
 type Apart struct {
 	Token  seal.Secret
 	Expiry time.Time
-	Scopes []string // what was given; they outlive the token
+	Scopes []string // what was given; it stays here when the token has expired
 }
 
 // A Session is one browser's sign-in.
 type Session struct {
-	Hash    string // of the session id
+	Hash    string // of the session's id: see seal.HashID
 	Start   time.Time
 	Browser string // browser and system in words, or ""
 }
@@ -66,7 +66,7 @@ func (g *Grant) Account() string {
 // MaxSessions is how many sessions a grant holds. One more ends the oldest.
 const MaxSessions = 20
 
-// A Status says whether the grant can be used without asking the user.
+// A Status says whether a grant can be used without asking the user.
 type Status string
 
 const (
@@ -82,12 +82,12 @@ const (
 	ReasonAdmin   Reason = "admin"   // blocked by the Workspace administrator
 	ReasonExpired Reason = "expired" // time-limited access ran out, Testing mode among it
 	ReasonDamaged Reason = "damaged" // the stored document cannot be read
-	// ReasonUnknownKey marks what ByJob returns for a grant that Get would answer with
-	// seal.ErrUnknownKey. It is never stored.
+	// ReasonUnknownKey marks the stand-in that ByJob and ByGoogle return for a grant for which Get
+	// returns seal.ErrUnknownKey. It is never stored.
 	ReasonUnknownKey Reason = "unknown_key"
 )
 
-// Usable reports whether the grant can yield access tokens.
+// Usable reports whether access tokens can be had for the grant.
 func (g *Grant) Usable() bool { return g.Status == Active && g.RefreshToken != "" }
 
 // HasSession reports whether the session with this hash is alive.
@@ -95,7 +95,7 @@ func (g *Grant) HasSession(hash string) bool {
 	return slices.ContainsFunc(g.Sessions, func(s Session) bool { return s.Hash == hash })
 }
 
-// AddSession adds a session, unless it is there, ending the oldest ones over MaxSessions.
+// AddSession adds a session, unless it is there already, and ends the oldest one beyond MaxSessions.
 func (g *Grant) AddSession(s Session) {
 	if g.HasSession(s.Hash) {
 		return
@@ -106,11 +106,9 @@ func (g *Grant) AddSession(s Session) {
 	}
 }
 
-// EndSession ends the session with this hash and reports whether it was alive.
-func (g *Grant) EndSession(hash string) bool {
-	n := len(g.Sessions)
+// EndSession ends the session with this hash, if it is alive.
+func (g *Grant) EndSession(hash string) {
 	g.Sessions = slices.DeleteFunc(g.Sessions, func(s Session) bool { return s.Hash == hash })
-	return len(g.Sessions) < n
 }
 
 // HasJob reports whether the user turned the job on.
@@ -126,7 +124,7 @@ func (g *Grant) SetJob(job string, on bool) {
 	}
 }
 
-// SetZone keeps the time zone that the user chose for the job; "" forgets it.
+// SetZone sets the time zone (IANA name) that the user chose for the job; "" removes it.
 func (g *Grant) SetZone(job, zone string) {
 	if zone == "" {
 		delete(g.Zones, job)
@@ -149,7 +147,7 @@ func (g *Grant) Clone() *Grant {
 	return &c
 }
 
-// check returns why g cannot be stored, or nil: what Put takes, Get gives back as it was.
+// check returns why g cannot be stored, or nil. What passes it, Get returns as Put was given it.
 func (g *Grant) check() error {
 	switch {
 	case g.Owner == "":

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// A Memory is a Store that ends with its process; see File for one that does not.
+// A Memory is a Store in the memory of its process. A File also keeps it on disk.
 type Memory struct {
-	// Now is the clock that used-once marks expire by: time.Now, until somebody sets another one
-	// before the first call.
+	// Now is the clock by which used-once marks expire: time.Now, unless another one is set before the
+	// first call.
 	Now func() time.Time
 
-	save func() error // makes what the maps hold outlive the process; nil where nothing does
+	save func() error // called under mu after each change, to keep what the maps hold; nil: nothing is kept
 
 	mu      sync.Mutex
-	writes  int64 // the version of the last written grant
+	writes  int64 // counts writes of grants: the time of so many seconds is a grant's version
 	grants  map[string]*Grant
 	used    map[string]time.Time // id → until
 	sweepAt int                  // the size of used at which expired marks are swept
@@ -78,8 +78,8 @@ func (m *Memory) Put(ctx context.Context, g *Grant) error {
 	return nil
 }
 
-// change lets do change what one of m's maps holds for the key. If the change cannot be saved, it is
-// taken back.
+// change calls do, which changes what the map in, one of m's, holds for the key. If that cannot be saved,
+// the change is undone.
 func change[V any](m *Memory, in map[string]V, key string, do func()) error {
 	old, had := in[key]
 	do()
@@ -112,7 +112,7 @@ func (m *Memory) Delete(ctx context.Context, g *Grant) error {
 	return change(m, m.grants, g.Owner, func() { delete(m.grants, g.Owner) })
 }
 
-// minSweep keeps a store with few marks from sweeping at every call.
+// minSweep is how many marks there are at least before expired ones are removed.
 const minSweep = 64
 
 // UseOnce implements Store.

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Update reads owner's grant, lets change alter it and puts it back. When it loses a race it
-// reads again and has the change made again, until ctx ends. An error of change ends it with nothing
-// written. It returns the grant as written, or ErrNotFound.
+// Update reads the owner's grant, calls change with it, and puts it. After ErrConflict it reads and
+// changes the grant again, until ctx ends. If change returns an error, Update writes nothing and returns
+// that error. Otherwise it returns the grant as written, or ErrNotFound.
 func Update(ctx context.Context, s Store, owner string, change func(*Grant) error) (*Grant, error) {
 	return update(ctx, s, owner, nil, change)
 }
 
-// Upsert is Update that begins with an empty grant where there is none.
+// Upsert is Update, except that it calls change with an empty grant where there is none.
 func Upsert(ctx context.Context, s Store, owner string, change func(*Grant) error) (*Grant, error) {
 	return update(ctx, s, owner, func() *Grant { return &Grant{Owner: owner} }, change)
 }

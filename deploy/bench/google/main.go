@@ -1,5 +1,5 @@
-// Command google answers what the programs under measurement ask of Google, at once or after a pause,
-// and counts the connections and the calls. It checks nothing.
+// Command google answers the calls that the measured programs make to Google, at once or after a delay. It counts
+// connections and calls, and checks nothing.
 package main
 
 import (
@@ -72,7 +72,7 @@ func main() {
 	log.Fatal(server.Serve(l))
 }
 
-// counts sets the delay and answers with what was counted so far.
+// counts sets the delay, and answers with the counts since the start.
 func counts(w http.ResponseWriter, r *http.Request) {
 	d, err := time.ParseDuration(r.URL.Query().Get("delay"))
 	if err != nil {
@@ -91,7 +91,7 @@ var (
 		`"color":{"textColor":"#434343","backgroundColor":"#fb4c2f"}}`)
 )
 
-// labels is an account's 30 labels: the 13 that Gmail makes, and some of the user's own.
+// labels returns the answer for an account with 30 labels, about as many as Gmail's own 13 and some of the user's.
 func labels(format string) string {
 	var all []string
 	for i := range 30 {
@@ -108,7 +108,7 @@ func listLabels(w http.ResponseWriter, r *http.Request) {
 	answer(w, labelsFull)
 }
 
-// token redeems a code, which is the ID token to answer with, or renews an access token.
+// token answers for a code, which is the ID token to answer with, and for a refresh token.
 func token(w http.ResponseWriter, r *http.Request) {
 	t := map[string]any{"access_token": "ya29.stand-in", "token_type": "Bearer", "expires_in": 3599,
 		"scope": "openid https://www.googleapis.com/auth/userinfo.email https://www.googleapis.com/auth/gmail.labels"}

@@ -1,5 +1,5 @@
-// Command least does the work of each function with the least code that can do it: no sign-in, no
-// sessions, no sealing, no pages, no retries. It is what the functions are measured against.
+// Command least does the work of each function with the least code: no sign-in, no sessions, no sealing, no pages and no
+// retries. The functions are measured against it.
 package main
 
 import (
@@ -60,11 +60,12 @@ func serve(f func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	}
 }
 
+// owner adds the token of the emulator's owner to the calls of ctx.
 func owner(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer owner")
 }
 
-// authorize reads the user's document and renews an access token that is over.
+// authorize reads the user's document, and refreshes an access token that has expired.
 func authorize(r *http.Request) error {
 	doc, err := store.GetDocument(owner(r.Context()), &pb.GetDocumentRequest{Name: documents + "/grants/" + r.URL.Query().Get("user")})
 	if err != nil {
@@ -76,6 +77,7 @@ func authorize(r *http.Request) error {
 	return redeem("refresh_token", "stored")
 }
 
+// redeem sends a code or a refresh token to the token endpoint.
 func redeem(name, value string) error {
 	res, err := client.PostForm(google+"/token", url.Values{name: {value}})
 	if err != nil {
@@ -153,7 +155,7 @@ func callback(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// everyUser reads the documents page by page and makes one call for each, 16 at once.
+// everyUser reads the documents page by page, and makes one call for each of them, 16 at a time.
 func everyUser(w http.ResponseWriter, r *http.Request) error {
 	const page = 100
 	slots := make(chan struct{}, 16)

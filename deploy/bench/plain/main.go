@@ -1,6 +1,6 @@
-// Command plain does the work of each function as one would write it first, with the packages that the
-// functions use: a client with a token source of its own for each request, a service made anew, the
-// Firestore client with its defaults. It has no sign-in, no sessions and no sealing.
+// Command plain does the work of each function as one would first write it, with the packages that the functions use:
+// each request has its own token source and service, and the Firestore client has its defaults. There is no sign-in, no
+// session and no sealing.
 package main
 
 import (

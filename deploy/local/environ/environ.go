@@ -1,7 +1,7 @@
-// Package environ takes from the environment what would have the functions take this machine for
-// Cloud Run. They look for it when they register, so it has to be gone by then: packages are
-// initialized in the order of their import paths where their imports allow it, and this one has next
-// to none [The Go Programming Language Specification: program initialization].
+// Package environ removes K_SERVICE from the environment, by which the functions would take this machine for Cloud Run.
+// They look for it in their init functions, so that it has to be gone before. Go initializes packages in the order of
+// their import paths where their imports allow that, and this one imports next to nothing
+// [The Go Programming Language Specification: program initialization].
 package environ
 
 import "os"

@@ -1,5 +1,5 @@
-// Package frontend is a page as an app of your own would have it: its users are signed in to the app
-// already, and the functions act for them at Google.
+// Package frontend is a page such as an app of your own would have: its users are signed in to the app, and the
+// functions act for them at Google.
 package frontend
 
 import (
@@ -17,28 +17,29 @@ var files embed.FS
 
 var page = template.Must(template.New("").Parse(html))
 
-// A Page is what the page offers, and where it finds what it calls.
+// A Page is what the page shows, and the addresses that it calls.
 type Page struct {
 	BaseURL   string // of the functions
 	Functions []Function
 	Words     map[string]string // what each scope permits
 	Client    string            // the OAuth client's id
 	Google    string            // where Google's pages are
-	OneTap    bool              // users sign in with Google's One Tap; else
-	SignIn    string            // where the app's issuer signs in
-	Users     []User            // one of these
+	OneTap    bool              // users sign in with Google's One Tap; otherwise
+	SignIn    string            // this URL of the app's issuer signs in
+	Users     []User            // one of these users
 }
 
 // A Function is one that acts for a user.
 type Function struct {
 	Name, Title string
-	Job         bool // it is turned on and off
+	Job         bool // a background job, which the page turns on and off
 }
 
-// A User is one of the app's.
+// A User is a user of the app.
 type User struct{ Email, Name string }
 
-// policy lets the page load its own files and Google's library, and call the functions.
+// policy returns a Content-Security-Policy that lets the page load its own files and Google's library, and call the
+// functions.
 func (p Page) policy() string {
 	gsi := p.Google + "/gsi/"
 	return strings.Join([]string{

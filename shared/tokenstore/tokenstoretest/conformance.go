@@ -1,5 +1,4 @@
-// Package tokenstoretest holds what every tokenstore.Store must do, and the Firestore emulator for
-// tests.
+// Package tokenstoretest tests what every tokenstore.Store must do, and runs the Firestore emulator for tests.
 package tokenstoretest
 
 import (
@@ -24,10 +23,10 @@ func Conformance(t *testing.T, open func(t *testing.T) tokenstore.Store) {
 		"a field that was emptied stays empty":                          emptiedFields,
 		"put makes the grant the written version":                       putTwice,
 		"a stale version is ErrConflict and writes nothing":             stale,
-		"a second new grant of a owner is ErrConflict":                  createTwice,
+		"a second new grant of an owner is ErrConflict":                 createTwice,
 		"a deleted grant does not come back":                            putDeleted,
 		"a deleted grant can be made anew":                              recreate,
-		"a version of before a deletion is ErrConflict":                 putRecreated,
+		"a version from before a deletion is ErrConflict":               putRecreated,
 		"the version that was read is deleted":                          deleteRead,
 		"deleting a stale version is ErrConflict and removes nothing":   deleteStale,
 		"a new grant does not delete the stored one":                    deleteNew,
@@ -45,7 +44,7 @@ func Conformance(t *testing.T, open func(t *testing.T) tokenstore.Store) {
 		"a job's grants come in pages without repeats":                  byJobPages,
 		"a job finds only its own grants, each as Get returns it":       byJobGrants,
 		"a job that is off or deleted disappears":                       byJobOff,
-		"a page begins behind a owner that is gone":                     byJobAfterDeleted,
+		"a page begins behind an owner that is gone":                    byJobAfterDeleted,
 		"a Google account's own grant and those of app users are found": byGoogle,
 		"a grant that is not the account's is not found by it":          byGoogleOthers,
 		"a cursor is kept for each job and cleared":                     cursors,
@@ -59,7 +58,7 @@ func Conformance(t *testing.T, open func(t *testing.T) tokenstore.Store) {
 // epoch is a time that every store keeps as it is.
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 
-// Full returns a new grant with every field set.
+// Full returns a new grant of the owner with every field set.
 func Full(owner string) *tokenstore.Grant {
 	return &tokenstore.Grant{
 		Owner:        owner,
@@ -219,7 +218,7 @@ func deleteStale(t *testing.T, s tokenstore.Store) {
 
 	remove(t, s, "alice")
 	put(t, s, Full("alice"))
-	wantConflict(t, s.Delete(t.Context(), newer)) // of before the deletion
+	wantConflict(t, s.Delete(t.Context(), newer)) // from before the deletion
 	wantStored(t, s, Full("alice"))
 }
 
@@ -303,6 +302,7 @@ func aliasingOut(t *testing.T, s tokenstore.Store) {
 	wantStored(t, s, Full("alice"))
 }
 
+// scribble changes everything in g that could be shared.
 func scribble(g *tokenstore.Grant) {
 	g.Email, g.Scopes[0], g.Jobs[0], g.Sessions[0].Hash, g.Apart.Scopes[0] = "x", "x", "x", "x", "x"
 	g.Zones["dailyevent"], g.Zones["x"] = "x", "x"
@@ -506,7 +506,7 @@ func byGoogle(t *testing.T, s tokenstore.Store) {
 	wantAccount(t, s, "1234", own)
 
 	g := get(t, s, own.Owner)
-	g.Google = own.Owner // which says twice whose it is
+	g.Google = own.Owner // the account is named twice, and has to be found once
 	put(t, s, g)
 	own.Google = own.Owner
 	wantAccount(t, s, "1234", own)

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// Emulator returns the address of a Firestore emulator, one for the whole test binary, and a project
-// that no other test uses. Without gcloud, Java and the emulator it skips the test; where CI=true, it
-// fails it.
+// Emulator returns the address of a Firestore emulator, which all tests of the binary share, and a project
+// that no other test uses. Where gcloud, Java or the emulator is missing it skips the test; with CI=true it
+// fails the test.
 func Emulator(t testing.TB) (addr, project string) {
 	t.Helper()
 	e, err := shared()
@@ -28,8 +28,8 @@ func Emulator(t testing.TB) (addr, project string) {
 	return e.addr, fmt.Sprintf("test-%d", projects.Add(1))
 }
 
-// EmulatorProcess starts an emulator of the test's own and returns its address and its process, to
-// be stopped or killed. It is gone at the end of the test.
+// EmulatorProcess starts an emulator for this test alone and returns its address and its process, which
+// the test may stop or kill. The emulator ends with the test.
 func EmulatorProcess(t testing.TB) (addr string, process *os.Process) {
 	t.Helper()
 	e, err := startEmulator()
@@ -41,10 +41,11 @@ func EmulatorProcess(t testing.TB) (addr string, process *os.Process) {
 }
 
 var (
-	projects atomic.Int64
+	projects atomic.Int64 // counts those that Emulator has given out
 	shared   = sync.OnceValues(startEmulator)
 )
 
+// giveUp skips the test, or fails it with CI=true.
 func giveUp(t testing.TB, err error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -57,7 +58,7 @@ type emulator struct {
 	addr  string
 	java  *os.Process
 	shell *exec.Cmd
-	alive *os.File // the shell ends the emulator when this is closed, as it is when our process ends
+	alive *os.File // when this is closed, or our process ends, the shell kills the emulator
 }
 
 func startEmulator() (*emulator, error) {
@@ -117,8 +118,8 @@ kill -9 $!`
 	return e, nil
 }
 
-// waitReady waits until the emulator answers for a document: the first such call of a cold process
-// takes seconds on a busy machine, which would be a time-out of the Store.
+// waitReady waits until the emulator has answered a request for a document. The first one can take seconds
+// on a busy machine, which is longer than a Store waits.
 func (e *emulator) waitReady(patience time.Duration) error {
 	client := http.Client{Timeout: patience}
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Proxy passes on what clients and a server say to each other over TCP, until it is told to do
-// something to the server's answers.
+// A Proxy passes on what clients and a server send each other over TCP. Its methods delay, spoil or lose
+// what the server sends.
 type Proxy struct {
 	Addr string // host:port
 
@@ -24,10 +24,10 @@ type Proxy struct {
 	halve int // answers that are yet to be halved
 	pass  int // replies that are passed on before one is lost
 	lose  bool
-	lost  int
+	lost  int // replies that were lost
 }
 
-// NewProxy returns a proxy for the server at addr. It ends with the test.
+// NewProxy returns a proxy for the server at addr (host:port). It ends with the test.
 func NewProxy(t testing.TB, addr string) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +38,7 @@ func NewProxy(t testing.TB, addr string) *Proxy {
 	t.Cleanup(func() {
 		l.Close()
 		close(p.closed)
-		p.Cut()
+		p.cut()
 	})
 	go func() {
 		for {
@@ -52,17 +52,18 @@ func NewProxy(t testing.TB, addr string) *Proxy {
 	return p
 }
 
-// Mute loses every answer from now on, as a server does that hangs.
+// Mute loses everything that the server sends from now on, as if the server hung.
 func (p *Proxy) Mute() { p.set(func() { p.muted = true }) }
 
-// Delay lets everything that the server says come d later.
+// Delay makes everything that the server sends arrive later by d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// Halve passes on half of each of the next n things that the server says, and then cuts the connection.
+// Halve passes on the first half of each of the next n pieces that the server sends, and then cuts the
+// connection.
 func (p *Proxy) Halve(n int) { p.set(func() { p.halve = n }) }
 
-// LoseReply passes on as many replies of a gRPC server, then cuts the connection where one more ends:
-// the call was made, and its client does not get to know.
+// LoseReply passes on so many replies of a gRPC server, and cuts the connection before the end of the next
+// one: the call was carried out, and its client does not know that.
 func (p *Proxy) LoseReply(after int) { p.set(func() { p.pass, p.lose = after, true }) }
 
 // Lost returns how many replies LoseReply has lost.
@@ -71,8 +72,8 @@ func (p *Proxy) Lost() (n int) {
 	return n
 }
 
-// Cut ends every connection. New ones are as good as any.
-func (p *Proxy) Cut() {
+// cut ends every connection, and does nothing to new ones.
+func (p *Proxy) cut() {
 	p.set(func() {
 		for c := range p.open {
 			c.Close()
@@ -81,12 +82,14 @@ func (p *Proxy) Cut() {
 	})
 }
 
+// set calls f under the lock.
 func (p *Proxy) set(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f()
 }
 
+// serve connects a client with the server.
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", p.server)
@@ -106,12 +109,12 @@ func (p *Proxy) serve(client net.Conn) {
 	p.answer(client, server)
 }
 
-// answer passes on what the server says.
+// answer passes on what the server sends.
 func (p *Proxy) answer(client, server net.Conn) {
 	var (
 		replies replies
 		buffer  [32 << 10]byte
-		queue   = make(chan late, 1024) // so that what comes in pieces comes no later than what comes at once
+		queue   = make(chan late, 1024) // the reader goes on while pieces wait, so that many are delayed no longer than one
 		sent    = make(chan struct{})
 	)
 	go func() {
@@ -162,13 +165,13 @@ func (p *Proxy) answer(client, server net.Conn) {
 	}
 }
 
-// late is what the server said, and when its client is to get it.
+// late is a piece that the server sent, and when its client is to get it.
 type late struct {
 	said []byte
 	due  time.Time
 }
 
-// replies finds the ends of gRPC replies in what an HTTP/2 server says: the HEADERS frames with the
+// replies finds the ends of gRPC replies in what an HTTP/2 server sends: the HEADERS frames with the
 // flag END_STREAM [RFC 9113 §4.1, §6.2].
 type replies struct {
 	header  []byte // of the frame that has begun

@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// RawDocuments returns everything that the emulator holds for the project, as its REST API shows it,
-// followed by every bytes value decoded: a search finds what was stored in clear, as text or as bytes.
+// RawDocuments returns everything that the emulator holds for the project, as its REST API shows it, and
+// behind each document its decoded bytes values. A search in it finds what is stored in clear, as text or
+// as bytes.
 func RawDocuments(t testing.TB, addr, project string) []byte {
 	t.Helper()
 	var all bytes.Buffer
@@ -74,11 +75,12 @@ func RawPatch(t testing.TB, addr, project, document, fields string) {
 	}
 }
 
+// root returns the address of the project's documents in the REST API.
 func root(addr, project string) string {
 	return fmt.Sprintf("http://%s/v1/projects/%s/databases/(default)/documents", addr, project)
 }
 
-// pages returns the items of all pages of a list.
+// pages returns the items of all pages of a list, in which they are named items.
 func pages(t testing.TB, method, address, items string) []json.RawMessage {
 	t.Helper()
 	var all []json.RawMessage

@@ -48,7 +48,7 @@ func wantStored(t *testing.T, s tokenstore.Store, want *tokenstore.Grant) {
 	wantSame(t, get(t, s, want.Owner), want)
 }
 
-// wantAccount wants these grants of the Google account, in any order.
+// wantAccount checks that these are the grants of the Google account, in any order.
 func wantAccount(t *testing.T, s tokenstore.Store, google string, want ...*tokenstore.Grant) {
 	t.Helper()
 	found, err := s.ByGoogle(t.Context(), google)
@@ -68,7 +68,7 @@ func wantAccount(t *testing.T, s tokenstore.Store, google string, want ...*token
 	}
 }
 
-// wantSame compares the exported fields; an empty list is as good as none.
+// wantSame compares the exported fields. An empty list or map equals none.
 func wantSame(t *testing.T, got, want *tokenstore.Grant) {
 	t.Helper()
 	a, b := reflect.ValueOf(got).Elem(), reflect.ValueOf(want).Elem()
