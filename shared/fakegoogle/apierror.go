@@ -1,6 +1,7 @@
 package fakegoogle
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,6 +17,8 @@ type apiError struct {
 	locationType string
 	info         *errorInfo
 	details      []any  // beside info
+	newFormat    bool   // there is no list of errors with short reasons
+	canonical    string // the status by name where the HTTP status does not tell
 	challenge    string // WWW-Authenticate
 }
 
@@ -64,8 +67,10 @@ func writeAPIError(w http.ResponseWriter, e *apiError) {
 	body := map[string]any{
 		"code":    e.status,
 		"message": e.message,
-		"status":  canonical(e.status),
-		"errors":  []any{item},
+		"status":  cmp.Or(e.canonical, canonical(e.status)),
+	}
+	if !e.newFormat {
+		body["errors"] = []any{item}
 	}
 	details := e.details
 	if e.info != nil {

@@ -69,7 +69,7 @@ func (s *Server) serveFailure(w http.ResponseWriter, r *http.Request, f Failure)
 		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 		io.WriteString(w, "<!doctype html><title>not what you asked for</title>")
 	case f.refusal != nil:
-		f.refusal(w, r.URL.Path)
+		f.refusal(w, apiOf(r.URL.Path), s.now())
 	case f.Status != 0:
 		f.answer(w, r.URL.Path)
 	default:

@@ -26,7 +26,7 @@ func (s *Server) refreshAccess(client Client, form url.Values) (map[string]any, 
 		return nil, reason.fault()
 	}
 	scopes := r.scopes
-	if r.combined {
+	if r.combined && !s.narrow {
 		scopes = union(scopes, s.granted(r.client, r.sub))
 	}
 	if asked := normalizeScopes(form.Get("scope")); len(asked) > 0 {
@@ -66,4 +66,12 @@ func (s *Server) SetRefreshError(sub, code, subtype string) {
 		return
 	}
 	s.refreshErrors[sub] = refreshError{code, subtype}
+}
+
+// SetNarrow lets refreshes cover only what the consent did that the refresh token came with, though more was granted
+// since with include_granted_scopes. Reports disagree on whether Google does so.
+func (s *Server) SetNarrow(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.narrow = on
 }

@@ -35,6 +35,7 @@ type Server struct {
 	grants        map[grantKey]*grant
 	refreshErrors map[string]refreshError
 	testing       bool
+	narrow        bool
 	sequence      int64 // counts refresh tokens
 	editIDToken   func(claims map[string]any)
 	editResponse  func(body map[string]any)
