@@ -22,7 +22,7 @@ var (
 	disconnectView = NewPage("Disconnect this account?", disconnectHTML)
 )
 
-// account is what is kept of a user, for the user to see.
+// account is what users see of what is stored about them.
 type account struct {
 	Email    string        `json:"email"`
 	Created  time.Time     `json:"created"` // first consent
@@ -38,14 +38,14 @@ type account struct {
 
 // sessionInfo is one browser's sign-in.
 type sessionInfo struct {
-	Session string    `json:"session"` // names it where it is to be ended
+	Session string    `json:"session"` // its hash, which names it in a request to end it
 	Start   time.Time `json:"start"`
 	Current bool      `json:"current"` // it is the browser that asks
 	Browser string    `json:"browser,omitempty"`
 	Age     string    `json:"-"`
 }
 
-// Permissions says in words what is permitted, also what is kept apart.
+// Permissions returns what is permitted, in words, with what is kept apart.
 func (a account) Permissions() []permission {
 	var all []permission
 	for _, scope := range slices.Concat(a.Scopes, a.grant.Apart.Scopes) {
@@ -60,7 +60,7 @@ func (a account) Permissions() []permission {
 // testingLifetime is how long a refresh token lives whose app is in Testing mode [Google: refresh token expiration].
 const testingLifetime = 7 * 24 * time.Hour
 
-// Ends says until when the permission lasts, or nothing where it has no end that is known.
+// Ends says in words when the permission ends, or "" where no end is known.
 func (a account) Ends() string {
 	g := a.grant
 	if g.RefreshExpiry.IsZero() || !g.Usable() {
@@ -73,7 +73,7 @@ func (a account) Ends() string {
 	return text + "."
 }
 
-// A job is background work, and how it stands with a user.
+// A job is a background job as the account page shows it to a user.
 type job struct {
 	Name, Title string
 	On          bool
@@ -125,7 +125,7 @@ func (x *exchange) serveAccount() error {
 	return x.showSignedIn(x.accountPage())
 }
 
-// errSignedOut answers what somebody wants to end whose session is over.
+// errSignedOut answers somebody who wants to end a session or a grant and whose own session is over.
 var errSignedOut = &Error{Status: http.StatusUnauthorized, Code: "signed_out", Message: "This browser is not signed in any more, so nothing was done."}
 
 // accountPage returns the page of who is signed in, or the one that asks before it disconnects them.
@@ -200,7 +200,7 @@ const (
 	deleted      = "Everything that was kept of you is deleted"
 )
 
-// endings are what there is to do on the account page, and how it may end.
+// endings holds an ending for each action of the account page, and for each other outcome of "disconnect".
 var endings = map[string]ending{
 	"sign_out": {"sign_out", signedOut, "sign_out",
 		"This browser is signed out, and so is every copy of its cookie. You may still be signed in at Google.", false},

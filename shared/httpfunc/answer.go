@@ -37,8 +37,8 @@ func setHeaders(h http.Header, secure bool) {
 	}
 }
 
-// reply writes a whole answer and has it on its way before it returns, so that a process which ends
-// after its last request cuts nobody off.
+// reply writes a whole answer and flushes it, so that it is sent even if the process ends right after its
+// last request.
 func (x *exchange) reply(status int, contentType string, body []byte) {
 	x.drain()
 	h := x.w.Header()
@@ -53,8 +53,8 @@ func (x *exchange) reply(status int, contentType string, body []byte) {
 	control.Flush()
 }
 
-// drainTime is how long what is left of a body is read, so that its client sees the answer and not a
-// connection that is cut.
+// drainTime is how long the rest of a body is read. If it were left unread, the client might see a reset
+// connection instead of the answer.
 const drainTime = 2 * time.Second
 
 func (x *exchange) drain() {
@@ -128,7 +128,7 @@ func (x *exchange) replyPage(status int, v *View, d *pageData) {
 	x.reply(status, "text/html; charset=utf-8", b.Bytes())
 }
 
-// fail answers with what the client gets to know of err, and logs the rest.
+// fail answers a request that ended with err. What the client must not know of err goes to the log only.
 func (x *exchange) fail(err error) {
 	var (
 		consent *oauthflow.ConsentError
@@ -215,7 +215,7 @@ func (x *exchange) replyProblem(p problem) {
 	}{p.text, p.next, id}).Titled(p.title), &pageData{})
 }
 
-// problemJSON is a problem as a program gets to know it.
+// problemJSON is a problem as programs get it.
 type problemJSON struct {
 	Error      string            `json:"error"`
 	Message    string            `json:"message,omitempty"`
@@ -248,8 +248,8 @@ func (x *exchange) logProblem(p problem, err error) {
 	}
 }
 
-// fault says what whoever runs the service has to mend, or "" where a Google API's refusal is not their
-// concern.
+// fault says what the operator has to mend where a Google API refused a call, or "" where that is not the
+// operator's fault.
 func (x *exchange) fault(err error) string {
 	r := userclient.Read(err, x.now())
 	if r == nil {

@@ -102,8 +102,7 @@ func apartScopes() []string {
 	return scopes
 }
 
-// SetHome has every page link to the one at BASE_URL/, under that name. It is to be called before the
-// first request.
+// SetHome makes every page link to BASE_URL/, with this text. Call it before the first request.
 func (a *App) SetHome(name string) { a.home = name }
 
 // URL returns the public URL of a function.
@@ -117,8 +116,8 @@ func (a *App) localURL(returnTo string) string {
 	return returnTo
 }
 
-// takeMemory takes n bytes of what the process has for bodies, for as long as the request lasts. It waits
-// for them a while.
+// takeMemory reserves n of the process's bytes for bodies, until the request ends. It waits for them for half
+// of bodyTimeout at most, and then returns an error of the context.
 func (x *exchange) takeMemory(n int64) error {
 	if n == 0 {
 		return nil

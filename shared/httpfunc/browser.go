@@ -13,7 +13,7 @@ var (
 	inApps = []string{"; wv)", "FBAN/", "FBAV/", "FB_IAB", "Instagram", "Line/", "LinkedInApp", "MicroMessenger", "Snapchat", "musical_ly", "BytedanceWebview", "GSA/"}
 )
 
-// browserName says in words which browser a User-Agent stands for, or "".
+// browserName returns browser and system of a User-Agent in words, or "".
 func browserName(userAgent string) string {
 	browser, system := find(browsers, userAgent), find(systems, userAgent)
 	switch {

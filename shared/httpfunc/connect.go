@@ -27,8 +27,8 @@ func (x *exchange) connect() error {
 	return nil
 }
 
-// replaces reports whether another Google account is to take the place of the one that is connected, so that
-// consent must not be asked of that one.
+// replaces reports whether the app's user wants to connect another Google account in place of the one that is
+// connected. Consent is then asked for without a login_hint.
 func (x *exchange) replaces() bool {
 	return x.bearer != nil && x.form != nil && x.form.Get("replace") == "true"
 }
@@ -68,7 +68,7 @@ func (x *exchange) frontEnd() string {
 	return ""
 }
 
-// consentNeeded returns what has to be asked for, where err says that something has.
+// consentNeeded returns the scopes to ask for if err is a *oauthflow.ConsentError, and whether it is one.
 func consentNeeded(err error) (missing []string, asked bool) {
 	var consent *oauthflow.ConsentError
 	if errors.As(err, &consent) {

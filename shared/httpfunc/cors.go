@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// cors lets the pages of FRONT_ENDS call with a bearer [Fetch: CORS protocol]. It reports whether that was
-// all that the request asked for. Cookies have no part in it, and other origins get nothing.
+// cors lets the pages of FRONT_ENDS call with a bearer [Fetch: CORS protocol]. It reports whether it
+// has answered the request, which is so for a preflight. It allows no cookies, and nothing to other origins.
 func (a *App) cors(h *handler, w http.ResponseWriter, r *http.Request) (done bool) {
 	origin, preflight := r.Header.Get("Origin"), r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 	_, bearer := bearerToken(r)

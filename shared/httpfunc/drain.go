@@ -13,8 +13,8 @@ const (
 	// drainTimeout is how long a process finishes requests after SIGTERM. Cloud Run kills it after
 	// 10 s [Cloud Run: container runtime contract].
 	drainTimeout = 9 * time.Second
-	// drainGrace is how long new requests are still served: those that were under way to this
-	// process when the signal came.
+	// drainGrace is how long new requests are still served after the signal, since some were on their way to this
+	// process when it came.
 	drainGrace = 250 * time.Millisecond
 )
 
@@ -27,7 +27,7 @@ type requests struct {
 	idle   chan struct{} // closed when closed and n is 0
 }
 
-// inFlight is of the process, as its end is.
+// inFlight are the requests of the whole process, which ends for all functions in it at once.
 var inFlight = &requests{idle: make(chan struct{})}
 
 // enter counts a request in, or returns false once the process takes no more.
@@ -62,7 +62,7 @@ func (q *requests) close() <-chan struct{} {
 	return q.idle
 }
 
-// DrainOnSignal has the process finish its requests when it is told to end, and then exit with 0. The
+// DrainOnSignal makes the process finish its requests at SIGTERM or an interrupt, and then exit with 0. The
 // Functions Framework would drop them.
 func DrainOnSignal() {
 	signals := make(chan os.Signal, 1)

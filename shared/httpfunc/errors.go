@@ -46,14 +46,14 @@ func Invalid(message string) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: message}
 }
 
-// ErrBadAnswer is for an answer of Google's that says less than a success has to say.
+// ErrBadAnswer is what a function returns for a success of Google's that lacks what it has to hold, such as an id.
 var ErrBadAnswer = userclient.ErrBadAnswer
 
 // errInApp is answered instead of a redirect to Google in a browser inside another app: Google's own refusal
 // there is a page with no way back.
 var errInApp = errors.New("httpfunc: browser inside another app")
 
-// anyBrowserParam marks the address of who wants to go on to Google all the same.
+// anyBrowserParam is the query parameter of somebody who goes on to Google in such a browser all the same.
 const anyBrowserParam = "browser"
 
 var errNotFound = &Error{Status: http.StatusNotFound, Code: "not_found", Message: "Nothing is served under this address."}
@@ -64,7 +64,7 @@ func IsStatus(err error, status int) bool {
 	return errors.As(err, &e) && e.Code == status
 }
 
-// A problem is an error as the client gets to know it.
+// A problem is what the client is told of an error.
 type problem struct {
 	status     int
 	code       string
@@ -140,7 +140,7 @@ var problems = []struct {
 	{io.ErrUnexpectedEOF, badAnswer},
 }
 
-// problemOf says what the client gets to know of err.
+// problemOf returns what the client is told of err.
 func (x *exchange) problemOf(err error) problem {
 	var (
 		own     *Error
@@ -253,7 +253,7 @@ func (x *exchange) changedProblem(e *accountChangedError) problem {
 	return p
 }
 
-// apiProblem says what a person gets to know of a Google API's refusal.
+// apiProblem returns what the client is told of a Google API's refusal.
 func apiProblem(r *userclient.Refusal) problem {
 	w := r.Words()
 	p := problem{status: w.Status, code: w.Code, title: w.Title, text: w.Text}
@@ -263,7 +263,7 @@ func apiProblem(r *userclient.Refusal) problem {
 	return p
 }
 
-// deniedTexts says what Google's refusals mean [Google: authorization errors].
+// deniedTexts holds what Google's refusals of consent mean [Google: authorization errors].
 var deniedTexts = map[string]string{
 	"access_denied":         "You chose not to give permission. If Google said instead that access is blocked while this app is being tested, whoever runs it has to add your account to its testers.",
 	"admin_policy_enforced": "The administrator of your Google Workspace does not allow this app the permission that it asked for. Only they can change that.",
@@ -292,8 +292,8 @@ func (x *exchange) denied(e *oauthflow.DeniedError) problem {
 		text: text + " What you granted before is as it was.", next: again}
 }
 
-// panicError describes a panic. What it was raised with may hold a secret, so just its type is kept,
-// and the text of the runtime's own errors.
+// panicError describes a panic. The value may hold a secret, so the error holds only its type, or the text of
+// an error of the runtime.
 func panicError(v any) error {
 	what := fmt.Sprintf("%T", v)
 	if err, ok := v.(runtime.Error); ok {

@@ -27,19 +27,19 @@ type exchange struct {
 	log  *slog.Logger
 	json bool // the answer is for a program
 	form *Form
-	// tooLong says that a stranger sent more than is read of strangers: nothing of it is shown again.
+	// tooLong says that somebody who is not signed in sent more than is read of them: none of it is shown again.
 	tooLong bool
-	// askedAgain says that consent is asked for because Google refused a call, though none is missing.
+	// askedAgain says that consent is asked for because Google refused a call, although no scope is missing.
 	askedAgain bool
 	again      string // the path at which a request that failed can go on
 
 	session   session.Session   // a browser's
 	newCookie bool              // the next flow's answer has to set the cookie: there is none, or its session is over
-	bearer    *oauthflow.Bearer // or who else is asking
+	bearer    *oauthflow.Bearer // an app's user or a service account, in place of a session
 	grant     *tokenstore.Grant // the signed-in user's, or nil
 	access    *oauthflow.Access // to what the function needs
-	known     bool              // it was found out who is asking, if it is anybody
-	memory    int64             // bytes taken of what the process has for bodies
+	known     bool              // visit has found out who is asking, which may be nobody
+	memory    int64             // bytes that takeMemory has reserved
 }
 
 const (
@@ -91,7 +91,7 @@ func (x *exchange) run() error {
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.timeout())
 	defer cancel()
 	x.r = x.r.WithContext(ctx)
-	read := x.read() // also where nobody can be signed in: what was typed is to be shown again
+	read := x.read() // even if visit failed: what was typed has to be shown again
 	switch {
 	case visited != nil:
 		return visited
@@ -101,7 +101,7 @@ func (x *exchange) run() error {
 	return x.f.serve(x)
 }
 
-// gate turns away what is served to nobody.
+// gate refuses what is served to nobody.
 func (x *exchange) gate() error {
 	http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
 	if x.hasBody() {
@@ -118,7 +118,7 @@ func (x *exchange) gate() error {
 			Message: "This address takes " + strings.Join(x.f.methods, ", ") + " only."}
 	}
 	if !x.isOwnPath(x.r.URL.Path) {
-		return errNotFound // of all paths that the platform hands a function; it costs nothing
+		return errNotFound // before anything is read: the platform passes every path on to the function
 	}
 	return nil
 }
@@ -131,8 +131,8 @@ func (x *exchange) isOwnPath(path string) bool {
 	return path == "" || path == "/"+x.f.Name
 }
 
-// visit finds out who is asking: whoever a bearer token names, or else the session's user. A session
-// that the grant does not list is over.
+// visit finds out who is asking: the one whom a bearer token names, or else the session's user. A session that
+// the grant does not list is over.
 func (x *exchange) visit() error {
 	if x.f.open {
 		return nil
@@ -163,8 +163,8 @@ func (x *exchange) visit() error {
 
 func (x *exchange) hasBody() bool { return x.r.ContentLength != 0 }
 
-// bodyWithin bounds how long the body may take from now on. Without a body there must be no bound: net/http reads
-// on while a function works, to see the client hang up, and would take the end of the time for that.
+// bodyWithin bounds how long the body may take from now on. It must not be called without a body: net/http goes on
+// reading while a function works, to notice that the client hangs up, and would take the time-out for that.
 func (x *exchange) bodyWithin(d time.Duration) {
 	http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(d))
 }

@@ -18,7 +18,7 @@ type Fault struct {
 	Text  string // for the person: what is wrong and what to do
 }
 
-// Add adds a fault. Only the first of a field counts: one thing at a time is to be mended in it.
+// Add adds a fault, unless the field has one already: people mend one thing in a field at a time.
 func (f *Faults) Add(field, text string) {
 	if f.of(field) == "" {
 		*f = append(*f, Fault{field, text})

@@ -20,7 +20,7 @@ import (
 	"unicode/utf8"
 )
 
-// A Form is what a request brings: a query, a form or a JSON object, all alike.
+// A Form holds the fields of a request: of its query, its form or its JSON object.
 type Form struct {
 	Fields
 	File *File // the file part of a multipart form, or nil
@@ -32,7 +32,7 @@ type Form struct {
 // Fields are a form's names and texts.
 type Fields struct{ url.Values }
 
-// MarshalJSON has a program see the first value of each field.
+// MarshalJSON returns an object with the first value of each field.
 func (f Fields) MarshalJSON() ([]byte, error) {
 	first := make(map[string]string, len(f.Values))
 	for name := range f.Values {
@@ -46,8 +46,8 @@ type File struct {
 	io.Reader
 	Name string // the last part of the path that the client names, or ""
 	Type string // MIME type as the client names it, or "" where that is none
-	// Held says that the file is in memory as a whole: it can be sent twice. Otherwise it is read as it
-	// arrives, and the last Read fails where anything stands behind it in the form.
+	// Held says that the file is in memory as a whole, so that it can be sent twice. Otherwise it is read as it
+	// arrives, and the last Read fails if the form has anything behind the file.
 	Held bool
 }
 
@@ -106,11 +106,11 @@ func (x *exchange) read() error {
 	return bodyError(err)
 }
 
-// A boundedBody is a request's body of which no more is read than was allowed.
+// A boundedBody is a request's body, of which no more is read than is allowed.
 type boundedBody struct {
 	x    *exchange
 	left int64 // bytes that may be read
-	over error // what there is more of is this
+	over error // returned when there is more
 	// streamed says that what is read does not stay in memory, and may take as long as it makes progress.
 	streamed bool
 	extended time.Time
@@ -271,8 +271,8 @@ func (p *formReader) member(d *json.Decoder, name string) error {
 	}
 }
 
-// nothing keeps the name of a member that is null or an empty list, as a field without values. Nearly
-// everybody takes it for absent; a list of users must not.
+// nothing adds a member that is null or an empty list as a field without values. Most readers treat that as
+// absent. A list of users must not: an empty one means nobody, and an absent one everybody.
 func (p *formReader) nothing(name string) {
 	if len(name) <= maxNameSize && !p.x.form.Has(name) {
 		p.x.form.Values[name] = []string{}
@@ -365,7 +365,7 @@ func readHead(r io.Reader) ([]byte, error) {
 	return head, nil
 }
 
-// lastPart reads the part that has to be the form's last. Its errors are fit to be returned by a function.
+// A lastPart reads the part that has to be the form's last. A function can return its errors as they are.
 type lastPart struct {
 	part  io.Reader
 	parts *multipart.Reader
@@ -452,8 +452,8 @@ func parseQuery(query string) url.Values {
 // errMalformed means that a body is not of the form that its Content-Type says.
 var errMalformed = errors.New("malformed")
 
-// bodyError makes a fault of the body one that the client can mend, unless that is said already or it is
-// a matter of time.
+// bodyError makes an error in reading the body an *Error that tells the client so. It returns an *Error, one of
+// size and one of time as they are.
 func bodyError(err error) error {
 	var (
 		large *http.MaxBytesError
@@ -467,7 +467,7 @@ func bodyError(err error) error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Message: "The request's body is malformed.", Cause: err}
 }
 
-// size returns how many bytes of HTML the fields make.
+// size returns how many bytes of HTML the values of the fields make.
 func (f Fields) size() (n int) {
 	for _, values := range f.Values {
 		for _, v := range values {

@@ -40,15 +40,15 @@ type Function struct {
 	// Form is the page of the form that is posted. Where it has to be shown again, that is this page
 	// over the posted Fields; no code of the function runs for it.
 	Form *Page
-	Text int64 // how much text a POST may bring, in bytes; 64 KiB unless set
-	File bool  // the form takes a file, too, of up to 32 MiB with everything else
+	Text int64 // how much text a POST can hold, in bytes; 64 KiB unless set
+	File bool  // the form also takes a file; the whole request can have 32 MiB
 
-	// EachUser does a background job's work for one user, in a function of ForEveryUser. What it does
-	// must be harmless to do twice.
+	// EachUser does the work of a job (ForEveryUser) for one user. It may be called twice for the same slot, and
+	// must not make anything twice then.
 	EachUser func(*Call) error
 	Does     string // what the job does, for the page on which it is switched
-	Schedule string // when Cloud Scheduler calls it, in cron's form
-	Quota    int    // how many users a minute the API's quota lets it serve
+	Schedule string // when Cloud Scheduler calls the job, in the format of cron
+	Quota    int    // how many users a minute the API's quota allows; 0: no limit
 
 	Memory  string        // of an instance; "256Mi" unless set
 	Timeout time.Duration // of a request, deployed; one minute unless set
@@ -63,7 +63,7 @@ type Call struct {
 	Slot   time.Time // of a job: the time for which the run was scheduled, in the time zone that the user chose for the job, or else the scheduler's
 }
 
-// A User is for whom a function acts.
+// A User is the one for whom a function acts.
 type User struct {
 	ID     string // the owner of the grant; tells users apart
 	Google string // the subject of the connected Google account
@@ -83,8 +83,8 @@ func Pages(c *Call, page func(token string) (next string, err error)) error {
 	return userclient.Pages(c.Context(), page)
 }
 
-// ForUser registers a function that acts for the user who calls it. Sign-in, consent, tokens, forms and
-// errors are seen to before and after its Get and Post.
+// ForUser registers a function that acts for the user who calls it. Its Get and Post are called only for a user
+// who is signed in and has granted its scopes.
 func ForUser(f Function) {
 	register(f, &handler{serve: (*exchange).serveUser, again: (*exchange).postedForm, methods: methodsOf(f)})
 }
@@ -112,8 +112,8 @@ func SignIn() {
 		&handler{serve: (*exchange).serveSignIn, methods: []string{http.MethodGet, http.MethodHead}})
 }
 
-// Callback registers oauth2callback, to which Google sends the browser back, and to which front ends
-// post an authorization code.
+// Callback registers oauth2callback. Google sends the browser back to it, and front ends post an authorization
+// code to it.
 func Callback() {
 	register(Function{Name: callbackName, Title: "Come back from Google"},
 		&handler{serve: (*exchange).serveCallback, methods: []string{http.MethodGet, http.MethodPost}, maxBody: 16 << 10, scripts: true})
@@ -125,7 +125,7 @@ func Account() {
 		&handler{serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}})
 }
 
-// SecurityEvents registers securityevents, to which Google tells that an account is in a stranger's hands.
+// SecurityEvents registers securityevents, to which Google posts that an account was hijacked.
 func SecurityEvents() {
 	register(Function{Name: eventsName, Title: "Hear of accounts that were hijacked"},
 		&handler{serve: (*exchange).serveSecurityEvent, methods: []string{http.MethodPost}, maxBody: 64 << 10, scripts: true, open: true})

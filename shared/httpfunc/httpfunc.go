@@ -27,9 +27,9 @@ type handler struct {
 	methods []string
 	serve   func(*exchange) error
 	again   func(*exchange) *View // the page whose form was posted; nil where there is none
-	maxBody int64                 // bytes, where it is not the text that decides
-	scripts bool                  // what is posted comes from scripts, and is answered as to them
-	open    bool                  // nobody is asked who they are, and serve reads the body
+	maxBody int64                 // of the body, in bytes; 0: what follows from Text and File
+	scripts bool                  // a POST comes from a program, and is answered in JSON
+	open    bool                  // visit and read do nothing: serve takes the request from anybody, and reads the body
 }
 
 var (
@@ -50,8 +50,8 @@ func register(f Function, h *handler) {
 	functions.HTTP(f.Name, inProcess(func(a *App) http.Handler { return a.handle(h) }))
 }
 
-// Know tells of functions that are deployed beside those of this process: what they are called, and what
-// they need permission for. It is to be called before the first request.
+// Know adds functions that are deployed apart from this process, for pages that name them. Call it before the
+// first request.
 func Know(f ...Function) { others = append(others, f...) }
 
 // Functions returns the functions of this process and those it knows of, by name.
@@ -135,9 +135,8 @@ func inProcess(serve func(*App) http.Handler) http.HandlerFunc {
 	}
 }
 
-// Process returns the App that the Functions Framework serves in this process. It is made of the
-// environment at the first call, with no I/O: a fault of the configuration stays, and is reported to
-// every request.
+// Process returns the App that the Functions Framework serves in this process. The first call makes it from the
+// environment, without I/O. A fault of the configuration is remembered and returned by every call.
 func Process() (*App, error) { return process() }
 
 var process = sync.OnceValues(func() (*App, error) {
@@ -165,14 +164,14 @@ func nameMetadataServer() {
 // otherwise has it finish its requests at SIGTERM and connect to Firestore.
 var startDeployed = sync.OnceFunc(func() {
 	var draining sync.WaitGroup
-	draining.Go(DrainOnSignal) // which starts a thread: meanwhile
+	draining.Go(DrainOnSignal) // beside the rest, since it has to start a thread
 	nameMetadataServer()
 	a, err := Process()
 	if err != nil {
 		newLogger(os.Stderr, true).Error(err.Error())
 		os.Exit(1)
 	}
-	draining.Wait() // no request is taken that a signal could cut off
+	draining.Wait() // before any request is accepted: a signal must not cut it off
 	if f, ok := a.store.(*tokenstore.Firestore); ok {
 		go f.Connect() // while the platform has yet to pass on the first request
 	}

@@ -49,7 +49,8 @@ func bounded(a slog.Attr) slog.Attr {
 	return a
 }
 
-// cut returns the beginning of s, without what is written in several bytes a byte or turns a line round.
+// cut returns the beginning of s. What cannot be printed becomes "?": it would take several bytes in the log, or
+// reverse the direction of a line.
 func cut(s string) string {
 	if len(s) > maxLogged {
 		s = s[:maxLogged] + " …"
@@ -62,8 +63,7 @@ func cut(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// logKey is where a request's context holds its logger, for what is logged by whoever knows the context
-// alone.
+// logKey is the key of the request's logger in its context, for code that has nothing but the context.
 type logKey struct{}
 
 // requestLog returns the logger of a request: it names the function, the request and its trace in every
@@ -96,7 +96,7 @@ func (a *App) audit(ctx context.Context, event, owner string, pairs ...any) {
 	a.logOf(ctx, owner).InfoContext(ctx, event, append([]any{"audit", true}, pairs...)...)
 }
 
-// warn logs what went wrong with a grant and was got over.
+// warn logs what went wrong with a grant and did not end the request.
 func (a *App) warn(ctx context.Context, event, owner string, pairs ...any) {
 	a.logOf(ctx, owner).WarnContext(ctx, event, pairs...)
 }

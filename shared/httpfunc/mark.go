@@ -35,8 +35,8 @@ func (x *exchange) checkMark() error {
 	return &accountChangedError{shown}
 }
 
-// markAgain returns the mark of a form that is shown once more because consent is needed first. Whoever
-// comes back from Google is in a new session, so it is good in any session of its account.
+// markAgain returns the mark of a form that is shown once more because consent is needed first. It is valid in any
+// session of its account, since the user comes back from Google in a new one.
 func (x *exchange) markAgain() *mark {
 	m := x.newMark()
 	if x.form != nil && x.form.mark != "" {
@@ -67,7 +67,7 @@ func (x *exchange) sealMark(m mark) (string, error) {
 	return x.config.Keyset.SealString(markPurpose, "", b)
 }
 
-// openMark returns a mark of nobody's where it does not open.
+// openMark opens a mark. Where it does not open, it returns one that fits no account.
 func (x *exchange) openMark(sealed string) (m mark) {
 	b, err := x.config.Keyset.OpenString(markPurpose, "", sealed)
 	if err != nil || json.Unmarshal(b, &m) != nil {

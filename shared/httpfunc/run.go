@@ -48,7 +48,7 @@ type run struct {
 	mu                    sync.Mutex
 	done, skipped, failed int
 	again                 []string // owners whose turn failed in a way that may pass
-	everybody             error    // what is wrong for all users, and ends the run
+	everybody             error    // a failure that is the same for all users, and ends the run
 }
 
 // runJob runs the job: for a page of users that a task names, for the users whom the body names, or for every user who
@@ -93,8 +93,8 @@ func (x *exchange) newRun(slot time.Time) *run {
 	return rn
 }
 
-// end answers what became of the run, and logs it. It is 503 with Retry-After where there is an error: whoever called
-// is to call once more for the same slot.
+// end logs and answers what became of the run. If there is an error, the answer is 503 with Retry-After, so that the
+// caller calls once more for the same slot.
 func (rn *run) end(what string, err error) error {
 	result := struct {
 		Done    int    `json:"done"`
@@ -197,7 +197,7 @@ func (rn *run) goOn(p *progress) error {
 	return err
 }
 
-// each begins the turns of the grants' users, and returns how many it began, in their order.
+// each begins the turns of these users in order. It returns how many it began.
 func (rn *run) each(grants []*tokenstore.Grant) (int, error) {
 	for i, g := range grants {
 		if err := rn.begin(g); err != nil {

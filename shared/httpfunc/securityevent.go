@@ -8,9 +8,9 @@ import (
 	"functions.local/oauth/shared/oauthflow"
 )
 
-// serveSecurityEvent carries out the security event token that is the body, whoever brings it: Google's signature is
-// its only authority, and it is worth the same from anybody. It is carried out before the answer, which is 202
-// [RFC 8935 §2.2]; 503 has Google send it again.
+// serveSecurityEvent carries out the security event token in the body. Anybody may post it, since Google's signature
+// alone makes it valid. The answer is 202 after the event was carried out [RFC 8935 §2.2]; after 503 Google sends the
+// token again.
 func (x *exchange) serveSecurityEvent() error {
 	token, err := io.ReadAll(&boundedBody{x: x, left: x.f.maxBody, over: oauthflow.ErrSecurityEvent})
 	if err != nil {

@@ -98,8 +98,8 @@ func (x *exchange) logCause(cause string) {
 	}
 }
 
-// retryPage has the browser ask once more from a page of our own: some keep a cookie back on the way from
-// another site.
+// retryPage makes the browser call the callback once more from a page of ours: some browsers send no cookie with a
+// request that comes from another site.
 var retryPage = NewPage("One moment", `<p>You are being taken on. <a href="{{.Value}}">Go on</a> if nothing happens. If that leads nowhere, allow cookies for this site.</p>
 `)
 
@@ -120,7 +120,7 @@ var untickedPage = NewPage("A permission is missing", `<p>You are signed in, but
 <p class="actions"><a class="button" href="{{.Value.Again}}">Give permission</a></p>
 `)
 
-// showMissing tells of boxes that were left unticked.
+// showMissing answers with the permissions whose boxes were left unticked.
 func (x *exchange) showMissing(out *oauthflow.Outcome) error {
 	if x.json {
 		x.replyProblem(problem{status: http.StatusForbidden, code: "permission_missing", missing: &out.Missing,
@@ -138,7 +138,7 @@ func (x *exchange) showMissing(out *oauthflow.Outcome) error {
 	return nil
 }
 
-// connected is what a front end gets to know when its code was redeemed.
+// connected is the answer to a front end whose code was exchanged.
 type connected struct {
 	Email   string   `json:"email"`
 	Scopes  []string `json:"scopes"`
@@ -182,8 +182,8 @@ type permission struct {
 	Uses  []Function
 }
 
-// permissionOf says it in the words of a function that asks for the scope or, where none does, by the scope's
-// own name.
+// permissionOf returns what a scope permits, in the words of a function that asks for it, or else by the scope's own
+// name.
 func permissionOf(scope string) permission {
 	switch scope {
 	case "openid":

@@ -56,7 +56,7 @@ func (t *task) pause() time.Duration {
 // errQueue means that a task was not taken by the queue, or that this is not known. The answer is 503.
 var errQueue = errors.New("httpfunc: the queue of tasks")
 
-// handOut has the queue do the slot's run: it enqueues the first page.
+// handOut enqueues the first page of the slot's run, which enqueues the next one, and so on.
 func (x *exchange) handOut(slot time.Time) error {
 	address, err := x.address()
 	if err != nil {
@@ -207,7 +207,7 @@ func (t *task) name(job string) string {
 	return hex.EncodeToString(sum[:20])
 }
 
-// credentials are those of the service itself.
+// credentials are the service's own, for Cloud Tasks.
 type credentials struct {
 	mu     sync.Mutex
 	source oauth2.TokenSource

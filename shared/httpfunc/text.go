@@ -14,7 +14,7 @@ func IsUnseen(c rune) bool {
 		unicode.In(c, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point) && !unicode.Is(unicode.Prepended_Concatenation_Mark, c)
 }
 
-// Trim returns text without what nobody sees at its ends. Whether a field is empty is asked after it.
+// Trim returns text without what nobody sees at its ends. A field is empty if nothing is left.
 func Trim(text string) string {
 	return strings.TrimFunc(text, func(c rune) bool { return IsUnseen(c) && !isTag(c) })
 }

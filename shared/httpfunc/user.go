@@ -51,8 +51,9 @@ func (x *exchange) call(r *http.Request, access *oauthflow.Access) *Call {
 	}
 }
 
-// consentParam marks the page to which a user comes back from Google: "again" who was asked for nothing new,
-// "given" whose form waits in another tab. A program is told of the first for a while after a consent.
+// consentParam is the query parameter of a page to which a user comes back from Google: "again" where nothing new was
+// asked for, "given" where their form waits in another tab. A program has no such page: to it, a consent within
+// recently counts as "again".
 const (
 	consentParam = "consent"
 	recently     = 2 * time.Minute

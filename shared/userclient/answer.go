@@ -12,12 +12,12 @@ import (
 var (
 	// ErrBadAnswer means that Google's answer makes no sense.
 	ErrBadAnswer = errors.New("userclient: bad answer")
-	// ErrCut means that an answer broke off. It is an ErrBadAnswer. Where the request's time was up, the
-	// error is context.DeadlineExceeded as well.
+	// ErrCut is the ErrBadAnswer of an answer that broke off. If the request's time was up, the error is
+	// context.DeadlineExceeded as well.
 	ErrCut = fmt.Errorf("%w: it broke off", ErrBadAnswer)
 )
 
-// answerBody tells a fault of an answer's body from any other: HTTP/2 has errors of its own for it.
+// answerBody makes every error in reading an answer's body an ErrCut, since HTTP/1 and HTTP/2 have different ones.
 type answerBody struct{ io.ReadCloser }
 
 func (b answerBody) Read(p []byte) (int, error) {

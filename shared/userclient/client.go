@@ -93,7 +93,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// pause waits before a retry and reports whether there is to be one. Res is nil where no answer came.
+// pause waits before a retry, and reports whether to make one. res is nil if no answer came.
 func (t *transport) pause(ctx context.Context, res *http.Response, retries int) bool {
 	wait := 100*time.Millisecond<<retries + rand.N(200*time.Millisecond)
 	if res != nil {
@@ -143,7 +143,7 @@ type readCloser struct {
 	io.Closer
 }
 
-// discard makes the connection of an answer that nobody reads free for another request.
+// discard reads the rest of an answer, so that its connection can be used for another request.
 func discard(res *http.Response) {
 	io.CopyN(io.Discard, res.Body, maxError)
 	res.Body.Close()

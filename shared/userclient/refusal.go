@@ -14,7 +14,7 @@ import (
 	"google.golang.org/api/googleapi"
 )
 
-// A Refusal is what the refusal of a Google API means.
+// A Refusal is what an answer means with which a Google API refuses a call.
 type Refusal struct {
 	Kind   Kind
 	Status int    // HTTP, of Google's answer
@@ -23,7 +23,7 @@ type Refusal struct {
 	// RetryAfter is when it is worth trying again: what Google names, or else our guess; 0 where there is none.
 	RetryAfter time.Duration
 	About      About
-	// MayPass tells that the same call may succeed later although nobody does anything about it.
+	// MayPass says that the same call may succeed later, although nobody does anything about it.
 	MayPass bool
 
 	asked      time.Duration // the pause that Google means, or 0
@@ -83,8 +83,8 @@ var reasonTable = []struct {
 		"quotaExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}},
 }
 
-// Read tells what err means, or returns nil where it is no answer of a Google API: a connection that
-// failed, for example. It reads the answer's body, which every error of an API client holds.
+// Read returns what err means, or nil if err is not an answer of a Google API but, for example, a connection that
+// failed. It reads the body of the answer, which every error of an API client holds.
 func Read(err error, now time.Time) *Refusal {
 	var e *googleapi.Error
 	if !errors.As(err, &e) {
@@ -154,7 +154,7 @@ func readAnswer(status int, header http.Header, body string, now time.Time) *Ref
 	return r
 }
 
-// findReason sets what the first row of the table says that fits.
+// findReason sets r by the first row of reasonTable that fits.
 func (r *Refusal) findReason(b *errorBody) {
 	for _, row := range reasonTable {
 		for _, reason := range b.reasons() {
