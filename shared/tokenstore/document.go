@@ -3,6 +3,7 @@ package tokenstore
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -21,89 +22,75 @@ const (
 
 // encode returns the fields of g's document. What is empty or zero has no field.
 func encode(keyset *seal.Keyset, g *Grant) (map[string]*pb.Value, error) {
-	e := encoder{keyset: keyset, owner: g.Owner}
-	apart := map[string]*pb.Value{}
-	e.token(apart, "token", apartTokenPurpose, g.Apart.Token)
-	setTime(apart, "expiry", g.Apart.Expiry)
-	setList(apart, "scopes", values(g.Apart.Scopes, textValue))
+	var failed error
+	sealed := func(purpose string, token seal.Secret) *pb.Value {
+		if token == "" {
+			return nil
+		}
+		b, err := keyset.Seal(purpose, g.Owner, []byte(token))
+		failed = errors.Join(failed, err)
+		return &pb.Value{ValueType: &pb.Value_BytesValue{BytesValue: b}}
+	}
 	zones := map[string]*pb.Value{}
 	for job, zone := range g.Zones {
 		zones[job] = textValue(zone)
 	}
-
-	fields := map[string]*pb.Value{"status": textValue(string(g.Status))}
-	e.token(fields, "refresh_token", refreshTokenPurpose, g.RefreshToken)
-	e.token(fields, "access_token", accessTokenPurpose, g.AccessToken)
-	setText(fields, "google", g.Google)
-	setText(fields, "email", g.Email)
-	setText(fields, "domain", g.Domain)
-	setText(fields, "client", g.Client)
-	setText(fields, "reason", string(g.Reason))
-	setTime(fields, "expiry", g.Expiry)
-	setTime(fields, "created", g.Created)
-	setTime(fields, "consented", g.Consented)
-	setTime(fields, "refresh_expiry", g.RefreshExpiry)
-	setList(fields, "scopes", values(g.Scopes, textValue))
-	setList(fields, "jobs", values(g.Jobs, textValue))
-	setList(fields, "sessions", values(g.Sessions, sessionValue))
-	setMap(fields, "apart", apart)
-	setMap(fields, "zones", zones)
-	if g.Narrower {
-		fields["narrower"] = &pb.Value{ValueType: &pb.Value_BooleanValue{BooleanValue: true}}
-	}
-	if e.err != nil {
-		return nil, fmt.Errorf("tokenstore: %w", e.err)
+	fields := filled(map[string]*pb.Value{
+		"status":         textValue(string(g.Status)),
+		"reason":         textValue(string(g.Reason)),
+		"google":         textValue(g.Google),
+		"email":          textValue(g.Email),
+		"domain":         textValue(g.Domain),
+		"client":         textValue(g.Client),
+		"refresh_token":  sealed(refreshTokenPurpose, g.RefreshToken),
+		"access_token":   sealed(accessTokenPurpose, g.AccessToken),
+		"expiry":         timeValue(g.Expiry),
+		"created":        timeValue(g.Created),
+		"consented":      timeValue(g.Consented),
+		"refresh_expiry": timeValue(g.RefreshExpiry),
+		"scopes":         listValue(g.Scopes, textValue),
+		"narrower":       {ValueType: &pb.Value_BooleanValue{BooleanValue: g.Narrower}},
+		"jobs":           listValue(g.Jobs, textValue),
+		"sessions":       listValue(g.Sessions, sessionValue),
+		"zones":          mapValue(zones),
+		"apart": mapValue(filled(map[string]*pb.Value{
+			"token":  sealed(apartTokenPurpose, g.Apart.Token),
+			"expiry": timeValue(g.Apart.Expiry),
+			"scopes": listValue(g.Apart.Scopes, textValue),
+		})),
+	})
+	if failed != nil {
+		return nil, fmt.Errorf("tokenstore: %w", failed)
 	}
 	return fields, nil
 }
 
-// An encoder seals the tokens of a grant. It collects the errors, for one check at the end.
-type encoder struct {
-	keyset *seal.Keyset
-	owner  string
-	err    error
+// filled removes the fields that are empty.
+func filled(fields map[string]*pb.Value) map[string]*pb.Value {
+	maps.DeleteFunc(fields, func(_ string, v *pb.Value) bool {
+		switch t := v.GetValueType().(type) {
+		case *pb.Value_StringValue:
+			return t.StringValue == ""
+		case *pb.Value_BooleanValue:
+			return !t.BooleanValue
+		case *pb.Value_TimestampValue:
+			return t.TimestampValue.AsTime().IsZero()
+		case *pb.Value_ArrayValue:
+			return len(t.ArrayValue.Values) == 0
+		case *pb.Value_MapValue:
+			return len(t.MapValue.Fields) == 0
+		}
+		return v == nil
+	})
+	return fields
 }
 
-// token sets the field to the sealed token, unless there is none.
-func (e *encoder) token(fields map[string]*pb.Value, name, purpose string, token seal.Secret) {
-	if token == "" {
-		return
-	}
-	sealed, err := e.keyset.Seal(purpose, e.owner, []byte(token))
-	e.err = errors.Join(e.err, err)
-	fields[name] = &pb.Value{ValueType: &pb.Value_BytesValue{BytesValue: sealed}}
-}
-
-func setText(fields map[string]*pb.Value, name, text string) {
-	if text != "" {
-		fields[name] = textValue(text)
-	}
-}
-
-func setTime(fields map[string]*pb.Value, name string, t time.Time) {
-	if !t.IsZero() {
-		fields[name] = timeValue(t)
-	}
-}
-
-func setList(fields map[string]*pb.Value, name string, list []*pb.Value) {
-	if len(list) > 0 {
-		fields[name] = &pb.Value{ValueType: &pb.Value_ArrayValue{ArrayValue: &pb.ArrayValue{Values: list}}}
-	}
-}
-
-func setMap(fields map[string]*pb.Value, name string, m map[string]*pb.Value) {
-	if len(m) > 0 {
-		fields[name] = mapValue(m)
-	}
-}
-
-func values[T any](list []T, value func(T) *pb.Value) []*pb.Value {
-	var all []*pb.Value
+func listValue[T any](list []T, value func(T) *pb.Value) *pb.Value {
+	all := &pb.ArrayValue{}
 	for _, v := range list {
-		all = append(all, value(v))
+		all.Values = append(all.Values, value(v))
 	}
-	return all
+	return &pb.Value{ValueType: &pb.Value_ArrayValue{ArrayValue: all}}
 }
 
 // textValue returns s as a value. Bytes that are not UTF-8, which Firestore refuses, are replaced.
@@ -122,7 +109,9 @@ func mapValue(fields map[string]*pb.Value) *pb.Value {
 
 func sessionValue(s Session) *pb.Value {
 	fields := map[string]*pb.Value{"hash": textValue(s.Hash), "start": timeValue(s.Start)}
-	setText(fields, "browser", s.Browser)
+	if s.Browser != "" {
+		fields["browser"] = textValue(s.Browser)
+	}
 	return mapValue(fields)
 }
 
@@ -153,7 +142,7 @@ func decodeWhole(keyset *seal.Keyset, owner string, doc *pb.Document) (g *Grant,
 		AccessToken:  d.sealed(accessTokenPurpose, f["access_token"]),
 		Expiry:       d.time(f["expiry"]),
 		Scopes:       d.texts(f["scopes"]),
-		Narrower:     d.boolean(f["narrower"]),
+		Narrower:     only[*pb.Value_BooleanValue](&d, f["narrower"]).GetBooleanValue(),
 		Apart: Apart{
 			Token:  d.sealed(apartTokenPurpose, apart["token"]),
 			Expiry: d.time(apart["expiry"]),
@@ -181,7 +170,7 @@ func decodeWhole(keyset *seal.Keyset, owner string, doc *pb.Document) (g *Grant,
 	return g, d.damaged || g.check() != nil, nil
 }
 
-// A decoder reads values. An absent or null value is read as zero, and so is one of another type, which is damage.
+// A decoder reads values and remembers what was wrong with them.
 type decoder struct {
 	keyset     *seal.Keyset
 	owner      string
@@ -189,61 +178,39 @@ type decoder struct {
 	unknownKey bool // a token is sealed with a key that is not in the keyset
 }
 
-func (d *decoder) text(v *pb.Value) string {
-	switch v := v.GetValueType().(type) {
-	case *pb.Value_StringValue:
-		return v.StringValue
+// only returns v if it is a T, such as *pb.Value_StringValue, and else nil, which every getter reads as
+// zero. A value of another type is damage; an absent or null one is not.
+func only[T any](d *decoder, v *pb.Value) *pb.Value {
+	switch v.GetValueType().(type) {
+	case T:
+		return v
 	case nil, *pb.Value_NullValue:
-		return ""
+	default:
+		d.damaged = true
 	}
-	d.damaged = true
-	return ""
+	return nil
 }
 
-func (d *decoder) boolean(v *pb.Value) bool {
-	switch v := v.GetValueType().(type) {
-	case *pb.Value_BooleanValue:
-		return v.BooleanValue
-	case nil, *pb.Value_NullValue:
-		return false
-	}
-	d.damaged = true
-	return false
-}
-
-func (d *decoder) time(v *pb.Value) time.Time {
-	switch v := v.GetValueType().(type) {
-	case *pb.Value_TimestampValue:
-		if v.TimestampValue.IsValid() {
-			return v.TimestampValue.AsTime().Truncate(time.Microsecond)
-		}
-	case nil, *pb.Value_NullValue:
-		return time.Time{}
-	}
-	d.damaged = true
-	return time.Time{}
-}
+func (d *decoder) text(v *pb.Value) string { return only[*pb.Value_StringValue](d, v).GetStringValue() }
 
 func (d *decoder) fields(v *pb.Value) map[string]*pb.Value {
-	switch v := v.GetValueType().(type) {
-	case *pb.Value_MapValue:
-		return v.MapValue.GetFields()
-	case nil, *pb.Value_NullValue:
-		return nil
-	}
-	d.damaged = true
-	return nil
+	return only[*pb.Value_MapValue](d, v).GetMapValue().GetFields()
 }
 
 func (d *decoder) list(v *pb.Value) []*pb.Value {
-	switch v := v.GetValueType().(type) {
-	case *pb.Value_ArrayValue:
-		return v.ArrayValue.GetValues()
-	case nil, *pb.Value_NullValue:
-		return nil
+	return only[*pb.Value_ArrayValue](d, v).GetArrayValue().GetValues()
+}
+
+func (d *decoder) time(v *pb.Value) time.Time {
+	t := only[*pb.Value_TimestampValue](d, v).GetTimestampValue()
+	if t == nil {
+		return time.Time{}
 	}
-	d.damaged = true
-	return nil
+	if !t.IsValid() {
+		d.damaged = true
+		return time.Time{}
+	}
+	return t.AsTime().Truncate(time.Microsecond)
 }
 
 func (d *decoder) texts(v *pb.Value) []string {
@@ -270,19 +237,15 @@ func (d *decoder) session(v *pb.Value) (Session, bool) {
 
 // sealed opens a token.
 func (d *decoder) sealed(purpose string, v *pb.Value) seal.Secret {
-	switch v := v.GetValueType().(type) {
-	case *pb.Value_BytesValue:
-		token, err := d.keyset.Open(purpose, d.owner, v.BytesValue)
-		if err == nil {
-			return seal.Secret(token)
-		}
-		if errors.Is(err, seal.ErrUnknownKey) {
-			d.unknownKey = true
-			return ""
-		}
-	case nil, *pb.Value_NullValue:
+	if v = only[*pb.Value_BytesValue](d, v); v == nil {
 		return ""
 	}
-	d.damaged = true
-	return ""
+	token, err := d.keyset.Open(purpose, d.owner, v.GetBytesValue())
+	switch {
+	case errors.Is(err, seal.ErrUnknownKey):
+		d.unknownKey = true
+	case err != nil:
+		d.damaged = true
+	}
+	return seal.Secret(token)
 }

@@ -73,31 +73,34 @@ func outcome(ctx context.Context, err error) error {
 	return fmt.Errorf("tokenstore: %w", err)
 }
 
+// receive gives each answer of a stream to each. It takes the error of the call that opened the stream.
+func receive[T any](stream interface{ Recv() (T, error) }, err error, each func(T)) error {
+	for err == nil {
+		var answer T
+		if answer, err = stream.Recv(); err == nil {
+			each(answer)
+		}
+	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
 // read returns the document, or nil if there is none. It uses the batch call, since GetDocument answers
 // NOT_FOUND for a missing database as well, which must not look like a missing grant.
 func (f *Firestore) read(ctx context.Context, name string) (doc *pb.Document, err error) {
 	err = f.call(ctx, func(ctx context.Context, client *firestore.Client) error {
 		stream, err := client.BatchGetDocuments(ctx, &pb.BatchGetDocumentsRequest{Database: f.database, Documents: []string{name}})
-		if err != nil {
-			return err
-		}
-		doc = nil
 		missing := false
-		for {
-			resp, err := stream.Recv()
-			switch {
-			case err == io.EOF && doc == nil && !missing:
-				return errors.New("no answer about the document")
-			case err == io.EOF:
-				return nil
-			case err != nil:
-				return err
-			case resp.GetFound() != nil:
-				doc = resp.GetFound()
-			case resp.GetMissing() != "":
-				missing = true
-			}
+		doc = nil
+		err = receive(stream, err, func(answer *pb.BatchGetDocumentsResponse) {
+			doc, missing = answer.GetFound(), answer.GetMissing() != ""
+		})
+		if err == nil && doc == nil && !missing {
+			return errors.New("no answer about the document")
 		}
+		return err
 	})
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package tokenstore
 import (
 	"context"
 	"errors"
-	"io"
 	"path"
 	"slices"
 
@@ -70,20 +69,11 @@ func (f *Firestore) query(ctx context.Context, q *pb.StructuredQuery) ([]*Grant,
 			Parent:    f.database + "/documents",
 			QueryType: &pb.RunQueryRequest_StructuredQuery{StructuredQuery: q},
 		})
-		if err != nil {
-			return err
-		}
-		for {
-			resp, err := stream.Recv()
-			switch {
-			case err == io.EOF:
-				return nil
-			case err != nil:
-				return err
-			case resp.GetDocument() != nil:
-				docs = append(docs, resp.GetDocument())
+		return receive(stream, err, func(answer *pb.RunQueryResponse) {
+			if answer.GetDocument() != nil {
+				docs = append(docs, answer.GetDocument())
 			}
-		}
+		})
 	})
 	if err != nil {
 		return nil, err

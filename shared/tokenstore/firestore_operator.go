@@ -3,7 +3,6 @@ package tokenstore
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
@@ -54,20 +53,11 @@ func (f *Firestore) count(ctx context.Context, q *pb.StructuredQuery) (n int64, 
 				}},
 			}},
 		})
-		if err != nil {
-			return err
-		}
-		for {
-			answer, err := stream.Recv()
-			switch {
-			case err == io.EOF:
-				return nil
-			case err != nil:
-				return err
-			case answer.GetResult() != nil:
+		return receive(stream, err, func(answer *pb.RunAggregationQueryResponse) {
+			if answer.GetResult() != nil {
 				n = answer.GetResult().GetAggregateFields()["n"].GetIntegerValue()
 			}
-		}
+		})
 	})
 	return n, err
 }
