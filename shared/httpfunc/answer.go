@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -305,7 +304,7 @@ func acceptsHTML(r *http.Request) bool {
 // accepts returns the weights of HTML and JSON in the Accept header [RFC 9110 §12.5.1].
 func accepts(r *http.Request) (html, jsonQ float64) {
 	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
-		mediaType, params, err := mime.ParseMediaType(item)
+		mediaType, params, err := parseMedia(item)
 		if err != nil {
 			continue
 		}
@@ -326,6 +325,6 @@ func accepts(r *http.Request) (html, jsonQ float64) {
 }
 
 func isJSON(r *http.Request) bool {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	mediaType, _, err := parseMedia(r.Header.Get("Content-Type"))
 	return err == nil && mediaType == "application/json"
 }
