@@ -56,6 +56,9 @@ const (
 func (a *App) handle(h *handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), a.config.Secure())
+		if r.ContentLength != 0 { // net/http waits for a body before its answer, also where nobody reads it
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
 		if a.cors(h, w, r) {
 			return
 		}
@@ -104,10 +107,7 @@ func (x *exchange) run() error {
 // gate turns away what is served to nobody.
 func (x *exchange) gate() error {
 	http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
-	if x.hasBody() {
-		x.bodyWithin(bodyTimeout)
-	}
-	_, bearer := bearerToken(x.r) // which no browser sends by itself
+	_, bearer := bearerToken(x.r)                                 // which no browser sends by itself
 	if err := x.protect.Check(x.r); err != nil && !bearer {
 		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
 			Message: "This came from another website, so nothing was done.", Cause: err}
