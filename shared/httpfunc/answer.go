@@ -73,12 +73,13 @@ func (x *exchange) redirect(status int, url string) error {
 }
 
 func (x *exchange) replyJSON(status int, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(value); err != nil {
 		x.log.Error("value does not encode", "error", err)
-		status, body = http.StatusInternalServerError, []byte(`{"error":"internal"}`)
+		status = http.StatusInternalServerError
+		b.WriteString(`{"error":"internal"}` + "\n")
 	}
-	x.reply(status, "application/json", append(body, '\n'))
+	x.reply(status, "application/json", b.Bytes())
 }
 
 // show answers with a view: its page for a browser, its value for a program. What a browser posted is

@@ -42,8 +42,9 @@ type App struct {
 	log     *slog.Logger
 	protect *http.CrossOriginProtection
 	bodies  *semaphore.Weighted // bytes of memory for bodies
-	own     credentials         // of the service itself
-	home    string              // what the page at BASE_URL/ is called, or "" where there is none
+	answers answerMemory
+	own     credentials // of the service itself
+	home    string      // what the page at BASE_URL/ is called, or "" where there is none
 }
 
 // maxBodies is how much of all bodies together is in memory at once, in bytes. Reading makes about four
@@ -57,7 +58,7 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{config: c, store: o.Store, now: o.Now, base: userclient.NewTransport(c.GoogleBaseURL),
-		protect: http.NewCrossOriginProtection(), bodies: semaphore.NewWeighted(maxBodies)}
+		protect: http.NewCrossOriginProtection(), bodies: semaphore.NewWeighted(maxBodies), answers: newAnswerMemory()}
 	if a.now == nil {
 		a.now = time.Now
 	}
