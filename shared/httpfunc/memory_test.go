@@ -92,3 +92,21 @@ func TestAnswerMemory(t *testing.T) {
 		})
 	}
 }
+
+// Escaping makes five bytes of a quote, so that a form which is shown again is larger than what was posted.
+func TestShownAgainIsBounded(t *testing.T) {
+	k := newKit(t)
+	_, cookie := k.grant(ada, someScope)
+	refuse := func(*Call) (*View, error) { return nil, Invalid("Not this.") }
+	h := forUser(Function{Name: "probe", Scopes: Scopes{{someScope}}, Get: refuse, Post: refuse, Text: 1 << 20,
+		Form: NewPage("Probe", `{{.Form}}<textarea name="text">{{.Value.Get "text"}}</textarea></form>`)})
+	for quotes, again := range map[int]bool{maxShown / 5: true, maxShown/5 + 1: false} {
+		r := request("POST", "/probe", "text="+strings.Repeat(`"`, quotes))
+		r.AddCookie(cookie)
+		w := k.serve(h, r)
+		want(t, w, http.StatusBadRequest)
+		if got := strings.Contains(w.Body.String(), "&#34;"); got != again || again == strings.Contains(w.Body.String(), "Back button has it") {
+			t.Errorf("%d quotes: shown again: %t", quotes, got)
+		}
+	}
+}
