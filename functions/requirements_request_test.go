@@ -173,6 +173,10 @@ func TestJobRunsForTheVerifiedSchedulerAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
+	for _, audience := range []string{"/dailyevent", "/account"} {
+		elsewhere := w.fake.SignIDToken(map[string]any{"aud": w.url + audience, "email": scheduler, "email_verified": true, "sub": "1"})
+		expect(t, b.do(b.request("POST", "/account", nil, "Authorization", "Bearer "+elsewhere)), http.StatusUnauthorized, "invalid_token")
+	}
 	if n := w.fake.Calls("/calendar/"); n != 0 {
 		t.Errorf("%d calls to Calendar", n)
 	}

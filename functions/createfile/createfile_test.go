@@ -370,6 +370,17 @@ func TestCreateRefuses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a long MIME type without reading it", func(t *testing.T) {
+		var long strings.Builder
+		long.WriteString("text/plain")
+		for i := range 10_000 {
+			fmt.Fprintf(&long, ";a%d*0=b", i)
+		}
+		f := &httpfunc.Form{Fields: httpfunc.Fields{Values: url.Values{"name": {"a"}, "mime_type": {long.String()}}}}
+		if n := testing.AllocsPerRun(1, func() { readUpload(f) }); n > 100 {
+			t.Errorf("%.0f allocations", n)
+		}
+	})
 	for name, upload := range map[string]*httpfunc.File{"a file": held("a.txt", "text/plain", "Hello"), "a large file": streamed(strings.NewReader(large))} {
 		t.Run("text beside "+name, func(t *testing.T) {
 			u := newUser(t)

@@ -32,6 +32,8 @@ const (
 // idPattern matches the ids that files.generateIds returns.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
+var errMIMEType = httpfunc.Invalid("The MIME type is malformed.")
+
 // readUpload reads the file that the form describes. Its error tells the person what is wrong, and how to mend it.
 func readUpload(f *httpfunc.Form) (*upload, error) {
 	u := &upload{id: f.Get("id"), name: httpfunc.Trim(f.Get("name")), mimeType: f.Get("mime_type")}
@@ -42,6 +44,9 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 		u.mimeType = cmp.Or(u.mimeType, f.File.Type, "application/octet-stream")
 	}
 	u.mimeType = cmp.Or(u.mimeType, "text/plain")
+	if len(u.mimeType) > maxMIMEType { // before it is read: each parameter makes several hundred bytes
+		return nil, errMIMEType
+	}
 	mediaType, params, err := mime.ParseMediaType(u.mimeType)
 	u.mimeType = mime.FormatMediaType(mediaType, params) // it becomes a header, into which the client must not write lines
 	var faults httpfunc.Faults
@@ -63,7 +68,7 @@ func readUpload(f *httpfunc.Form) (*upload, error) {
 	case strings.HasPrefix(mediaType, "application/vnd.google-apps.") && mediaType != "application/vnd.google-apps.folder":
 		return nil, httpfunc.Invalid("Documents of Google's own kinds cannot be made here: Drive makes them without an id only, and a repeat would make one more. Send another MIME type.")
 	case err != nil, u.mimeType == "", len(u.mimeType) > maxMIMEType:
-		return nil, httpfunc.Invalid("The MIME type is malformed.")
+		return nil, errMIMEType
 	}
 	return u, faults.Err()
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -74,12 +73,13 @@ func (x *exchange) redirect(status int, url string) error {
 }
 
 func (x *exchange) replyJSON(status int, value any) {
-	body, err := json.Marshal(value)
-	if err != nil {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(value); err != nil {
 		x.log.Error("value does not encode", "error", err)
-		status, body = http.StatusInternalServerError, []byte(`{"error":"internal"}`)
+		status = http.StatusInternalServerError
+		b.WriteString(`{"error":"internal"}` + "\n")
 	}
-	x.reply(status, "application/json", append(body, '\n'))
+	x.reply(status, "application/json", b.Bytes())
 }
 
 // show answers with a view: its page for a browser, its value for a program. What a browser posted is
@@ -304,7 +304,7 @@ func acceptsHTML(r *http.Request) bool {
 // accepts returns the weights of HTML and JSON in the Accept header [RFC 9110 §12.5.1].
 func accepts(r *http.Request) (html, jsonQ float64) {
 	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
-		mediaType, params, err := mime.ParseMediaType(item)
+		mediaType, params, err := parseMedia(item)
 		if err != nil {
 			continue
 		}
@@ -325,6 +325,6 @@ func accepts(r *http.Request) (html, jsonQ float64) {
 }
 
 func isJSON(r *http.Request) bool {
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	mediaType, _, err := parseMedia(r.Header.Get("Content-Type"))
 	return err == nil && mediaType == "application/json"
 }

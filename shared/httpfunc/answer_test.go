@@ -26,6 +26,7 @@ func TestWantsJSON(t *testing.T) {
 		"one that refuses JSON":              {[]string{"Accept", "application/json;q=0"}, false},
 		"one whose weight is none":           {[]string{"Accept", "application/json;q=x"}, false},
 		"one whose header is malformed":      {[]string{"Accept", ";;, application/json;=, x"}, false},
+		"one with kilobytes of parameters":   {[]string{"Accept", "application/json;a=" + strings.Repeat("b", maxMedia)}, false},
 		"one that sends JSON":                {[]string{"Accept", "*/*", "Content-Type", "application/json; charset=utf-8"}, true},
 		"a browser's script that sends JSON": {[]string{"Accept", "text/html", "Content-Type", "application/json"}, false},
 		"one that sends a form":              {[]string{"Content-Type", urlencoded}, false},

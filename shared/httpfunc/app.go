@@ -1,7 +1,6 @@
 package httpfunc
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -42,13 +41,10 @@ type App struct {
 	log     *slog.Logger
 	protect *http.CrossOriginProtection
 	bodies  *semaphore.Weighted // bytes of memory for bodies
+	answers *semaphore.Weighted // and for Google's answers
 	own     credentials         // of the service itself
 	home    string              // what the page at BASE_URL/ is called, or "" where there is none
 }
-
-// maxBodies is how much of all bodies together is in memory at once, in bytes. Reading makes about four
-// times as much of it.
-const maxBodies = 24 << 20
 
 // New builds an App from the environment. It connects to nothing.
 func New(o Options) (*App, error) {
@@ -57,7 +53,7 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{config: c, store: o.Store, now: o.Now, base: userclient.NewTransport(c.GoogleBaseURL),
-		protect: http.NewCrossOriginProtection(), bodies: semaphore.NewWeighted(maxBodies)}
+		protect: http.NewCrossOriginProtection(), bodies: semaphore.NewWeighted(maxBodies), answers: semaphore.NewWeighted(maxAnswers)}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -114,21 +110,6 @@ func (a *App) localURL(returnTo string) string {
 		return a.URL(returnTo)
 	}
 	return returnTo
-}
-
-// takeMemory reserves n of the process's bytes for bodies, until the request ends. It waits for them for half
-// of bodyTimeout at most, and then returns an error of the context.
-func (x *exchange) takeMemory(n int64) error {
-	if n == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(x.r.Context(), bodyTimeout/2)
-	defer cancel()
-	if err := x.bodies.Acquire(ctx, n); err != nil {
-		return err
-	}
-	x.memory += n
-	return nil
 }
 
 func originOf(address string) string {

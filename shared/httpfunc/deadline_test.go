@@ -58,6 +58,32 @@ func (l *watchedListener) Accept() (net.Conn, error) {
 	return w, nil
 }
 
+// Net/http reads the body that nobody asked for before it sends the answer to a preflight.
+func TestPreflightDeadline(t *testing.T) {
+	k := newKit(t, "FRONT_ENDS", "https://app.example/")
+	served := k.Show("page", func(*http.Request) (*View, error) { return ValuePage.View("x"), nil })
+	read := make(chan time.Time, 1)
+	l := &watchedListener{conns: make(chan *watchedConn, 1)}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		served.ServeHTTP(w, r)
+		at, _ := (<-l.conns).deadlines()
+		read <- at
+	}))
+	l.Listener = server.Listener
+	server.Listener = l
+	server.Start()
+	defer server.Close()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "OPTIONS /page HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: GET\r\nContent-Length: 1\r\n\r\n")
+	if at := <-read; at.IsZero() {
+		t.Error("the body of a preflight may take for ever")
+	}
+}
+
 // While a function works, net/http reads on to see the client hang up: a deadline for that read would end the
 // request. A body that has yet to come has one, and so has the reader of an answer.
 func TestDeadlines(t *testing.T) {

@@ -197,7 +197,7 @@ func titleOf(status int) string {
 		return "There is no such page"
 	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
 		return "This does not work here"
-	case http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong:
 		return tooLarge.title
 	}
 	return "Please check this"

@@ -39,7 +39,8 @@ type exchange struct {
 	grant     *tokenstore.Grant // the signed-in user's, or nil
 	access    *oauthflow.Access // to what the function needs
 	known     bool              // visit has found out who is asking, which may be nobody
-	memory    int64             // bytes that takeMemory has reserved
+	memory    reserve           // for the body
+	answered  reserve           // for what Google's APIs answer
 }
 
 const (
@@ -56,6 +57,9 @@ const (
 func (a *App) handle(h *handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header(), a.config.Secure())
+		if r.ContentLength != 0 { // net/http waits for a body before its answer, also where nobody reads it
+			http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
 		if a.cors(h, w, r) {
 			return
 		}
@@ -65,7 +69,8 @@ func (a *App) handle(h *handler) http.Handler {
 			return
 		}
 		defer inFlight.leave()
-		x := &exchange{App: a, f: h, w: w, r: r, id: seal.NewID(), json: wantsJSON(r) || h.scripts && r.Method == http.MethodPost, again: h.Name}
+		x := &exchange{App: a, f: h, w: w, r: r, id: seal.NewID(), json: wantsJSON(r) || h.scripts && r.Method == http.MethodPost, again: h.Name,
+			memory: reserve{of: a.bodies}, answered: reserve{of: a.answers, free: freeAnswer}}
 		x.log = a.requestLog(h.Name, x.id, r.Header)
 		defer func() {
 			if v := recover(); v != nil {
@@ -74,7 +79,8 @@ func (a *App) handle(h *handler) http.Handler {
 		}()
 		ctx, cancel := context.WithCancel(context.WithValue(r.Context(), logKey{}, x.log))
 		defer cancel()
-		defer func() { a.bodies.Release(x.memory) }()
+		defer x.memory.release()
+		defer x.answered.release()
 		x.r = r.WithContext(ctx)
 		if err := x.run(); err != nil {
 			x.fail(err)
@@ -103,10 +109,6 @@ func (x *exchange) run() error {
 
 // gate refuses what is served to nobody.
 func (x *exchange) gate() error {
-	http.NewResponseController(x.w).SetWriteDeadline(time.Time{}) // the answer before, on this connection, may have left one
-	if x.hasBody() {
-		x.bodyWithin(bodyTimeout)
-	}
 	_, bearer := bearerToken(x.r) // which no browser sends by itself
 	if err := x.protect.Check(x.r); err != nil && !bearer {
 		return &Error{Status: http.StatusForbidden, Code: "cross_origin",
@@ -116,6 +118,9 @@ func (x *exchange) gate() error {
 		x.w.Header().Set("Allow", strings.Join(x.f.methods, ", "))
 		return &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed",
 			Message: "This address takes " + strings.Join(x.f.methods, ", ") + " only."}
+	}
+	if len(x.r.URL.RawQuery) > maxQuery {
+		return &Error{Status: http.StatusRequestURITooLong, Code: "too_large", Message: "The address is too long."}
 	}
 	if !x.isOwnPath(x.r.URL.Path) {
 		return errNotFound // before anything is read: the platform passes every path on to the function

@@ -34,6 +34,7 @@ func TestGate(t *testing.T) {
 		"a path below its own":               {both, "GET", "/probe/x", nil, 404, ""},
 		"no path, the name cut off":          {both, "GET", "/", nil, 200, ""},
 		"a slash behind its name":            {both, "GET", "/probe/", nil, 200, ""},
+		"a query longer than anybody writes": {both, "GET", "/probe?" + strings.Repeat("a", maxQuery+1), nil, 414, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ran = 0

@@ -59,6 +59,8 @@ const (
 	maxFields   = 1000     // values of all fields
 	maxNameSize = 256      // bytes of a field's name
 	maxHeads    = 64 << 10 // bytes between the values of a multipart form: boundaries and headers
+	maxMedia    = 4 << 10  // bytes of a header value that has parameters
+	maxQuery    = 16 << 10 // bytes of a query
 )
 
 // read reads the body into x.form, within what the function takes from who is asking. What was read
@@ -86,7 +88,7 @@ func (x *exchange) read() error {
 		body.left, body.over = x.f.maxBody, &Error{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Message: fmt.Sprintf("The body can hold %d bytes.", x.f.maxBody)}
 	}
 	var err error
-	mediaType, params, _ := mime.ParseMediaType(x.r.Header.Get("Content-Type"))
+	mediaType, params, _ := parseMedia(x.r.Header.Get("Content-Type"))
 	switch mediaType {
 	case "application/x-www-form-urlencoded":
 		err = p.urlencoded(body)
@@ -134,7 +136,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.x.r.Body.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	if !b.streamed {
-		if err := b.x.takeMemory(int64(n)); err != nil {
+		if err := b.x.memory.take(b.x.r.Context(), int64(n)); err != nil {
 			return 0, err
 		}
 	}
@@ -289,7 +291,10 @@ func (p *formReader) multipart(body *boundedBody, parts *multipart.Reader) error
 		if err != nil {
 			return err
 		}
-		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+		_, params, err := parseMedia(part.Header.Get("Content-Disposition"))
+		if errors.Is(err, errLongMedia) {
+			return err
+		}
 		name, isFile := params["filename"]
 		if name != "" {
 			p.x.form.chosen = shortName(name)
@@ -330,7 +335,7 @@ func (p *formReader) file(body *boundedBody, parts *multipart.Reader, part *mult
 		return err
 	}
 	f := &File{Reader: bytes.NewReader(head), Name: fileName(name), Held: len(head) <= maxHeld}
-	if mediaType, params, err := mime.ParseMediaType(part.Header.Get("Content-Type")); err == nil {
+	if mediaType, params, err := parseMedia(part.Header.Get("Content-Type")); err == nil {
 		f.Type = mime.FormatMediaType(mediaType, params)
 	}
 	if !utf8.ValidString(name) {
@@ -387,6 +392,18 @@ func (l *lastPart) Read(p []byte) (int, error) {
 	default:
 		return n, bodyError(err)
 	}
+}
+
+// errLongMedia means that a header value is longer than any client of a person writes one.
+var errLongMedia = Invalid("The name of a field or of a file is too long.")
+
+// parseMedia is mime.ParseMediaType, which makes several hundred bytes of each parameter, for values of a bounded
+// length.
+func parseMedia(value string) (mediaType string, params map[string]string, err error) {
+	if len(value) > maxMedia {
+		return "", nil, errLongMedia
+	}
+	return mime.ParseMediaType(value)
 }
 
 // unescapeName undoes what browsers do to a file's name in a multipart form [WHATWG HTML §4.10.21.8].

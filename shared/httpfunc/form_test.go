@@ -41,8 +41,8 @@ func (k *kit) post(h *handler, contentType string, body io.Reader) (*Form, error
 func (k *kit) postOf(g *tokenstore.Grant, h *handler, contentType string, body io.Reader) (*Form, error) {
 	r := httptest.NewRequest(http.MethodPost, "/", body)
 	r.Header.Set("Content-Type", contentType)
-	x := &exchange{App: k.App, f: h, w: httptest.NewRecorder(), r: r, grant: g}
-	defer func() { k.bodies.Release(x.memory) }()
+	x := &exchange{App: k.App, f: h, w: httptest.NewRecorder(), r: r, grant: g, memory: reserve{of: k.bodies}}
+	defer x.memory.release()
 	err := x.read()
 	return x.form, err
 }
@@ -185,6 +185,8 @@ func TestFormRefuses(t *testing.T) {
 		"JSON that is mostly space":      {jsonType, `{` + strings.Repeat(" ", 3*maxText) + `}`, 413, tooMuch},
 		"separators alone":               {urlencoded, strings.Repeat("&", 3*maxText+1), 413, tooMuch},
 		"a part with a long header":      {multi, "--X\r\nX: " + strings.Repeat("x", 4*maxText), 413, tooMuch},
+		"a part with many parameters":    {multi, "--X\r\nContent-Disposition: form-data; name=a" + strings.Repeat(";b*0=c", 1000) + "\r\n\r\n\r\n" + end, 400, "too long"},
+		"a type with many parameters":    {multi + strings.Repeat(";b*0=c", 1000), field("a", "1") + end, 415, "Send a form"},
 		"parts with many headers":        {multi, "--X\r\n" + strings.Repeat("X: y\r\n", maxText), 400, malformed},
 		"text before the first boundary": {multi, strings.Repeat("x\r\n", 2*maxText) + field("a", "1") + end, 413, tooMuch},
 	} {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"functions.local/oauth/shared/oauthflow"
+	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore"
 )
 
@@ -77,6 +78,9 @@ func (x *exchange) switchJob() error {
 		}
 	}
 	g, err := tokenstore.Update(x.r.Context(), x.store, x.grant.Owner, func(g *tokenstore.Grant) error {
+		if x.bearer == nil && !g.HasSession(seal.HashID(x.session.ID)) {
+			return tokenstore.ErrNotFound // the session was ended meanwhile
+		}
 		g.SetJob(x.f.Name, on)
 		if on && x.form.Has("time_zone") {
 			g.SetZone(x.f.Name, zone)
@@ -84,7 +88,7 @@ func (x *exchange) switchJob() error {
 		return nil
 	})
 	switch {
-	case isNotFound(err): // disconnected meanwhile
+	case isNotFound(err): // or disconnected
 		x.grant = nil
 		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}
 	case err != nil:

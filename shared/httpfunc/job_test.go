@@ -1,6 +1,7 @@
 package httpfunc
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +79,33 @@ func TestJobSwitch(t *testing.T) {
 	want(t, k.serve(j.handler, request("POST", "/job", "enabled=true", "Accept", jsonType)), 401, "consent_required")
 	if len(j.done) != 0 {
 		t.Errorf("ran for %v", j.done)
+	}
+}
+
+// A store in which a session ends between the reading of a grant and its next writing.
+type endingStore struct {
+	tokenstore.Store
+	session string
+}
+
+func (s *endingStore) Put(ctx context.Context, g *tokenstore.Grant) error {
+	if session := s.session; session != "" {
+		s.session = ""
+		if _, err := tokenstore.Update(ctx, s.Store, g.Owner, func(g *tokenstore.Grant) error { g.EndSession(session); return nil }); err != nil {
+			return err
+		}
+	}
+	return s.Store.Put(ctx, g)
+}
+
+func TestASwitchWhoseSessionEndsMeanwhileTurnsNothingOn(t *testing.T) {
+	k := newKit(t)
+	g, c := k.grant(ada, someScope)
+	j := newJob()
+	k.store = &endingStore{k.store, g.Sessions[0].Hash}
+	want(t, k.serve(j.handler, request("POST", "/job", `{"enabled":true}`, "Cookie", c.Name+"="+c.Value, "Content-Type", jsonType, "Accept", jsonType)), 401, "consent_required")
+	if g, err := k.store.Get(t.Context(), ada); err != nil || g.HasJob("job") {
+		t.Errorf("%+v, %v", g, err)
 	}
 }
 

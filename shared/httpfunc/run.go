@@ -341,7 +341,7 @@ func (rn *run) turn(ctx context.Context, g *tokenstore.Grant) (err error) {
 	if err != nil {
 		return err
 	}
-	call := rn.call(rn.r.WithContext(ctx), access)
+	call := rn.call(rn.r.WithContext(ctx), access, rn.base)
 	for _, call.Slot = range rn.slotsOf(g) {
 		if err := rn.f.EachUser(call); err != nil {
 			return err

@@ -23,7 +23,7 @@ func (x *exchange) serveUser() error {
 	if x.isBack() && x.f.Form != nil {
 		return x.showSignedIn(backPage.View(nil))
 	}
-	view, err := do(x.call(x.r, x.access))
+	view, err := do(x.call(x.r, x.access, meter{x}))
 	if err != nil {
 		return x.lacksScope(err)
 	}
@@ -40,12 +40,12 @@ func (x *exchange) authorized(scopes Scopes) (err error) {
 	return x.checkMark()
 }
 
-// call returns the call of a function for the user of access.
-func (x *exchange) call(r *http.Request, access *oauthflow.Access) *Call {
+// call returns the call of a function for the user of access, whose client stands on base.
+func (x *exchange) call(r *http.Request, access *oauthflow.Access, base http.RoundTripper) *Call {
 	g := access.Grant()
 	return &Call{
 		Request: r,
-		Client:  userclient.New(x.base, access.Token, x.now),
+		Client:  userclient.New(base, access.Token, x.now),
 		User:    User{ID: g.Owner, Google: g.Account(), Email: g.Email},
 		Form:    x.form,
 	}

@@ -148,6 +148,16 @@ func TestTheCallbackLeavesNobodyStanding(t *testing.T) {
 			t.Errorf("%v", q)
 		}
 	})
+	t.Run("where somebody signed out, a restart has Google ask for the account", func(t *testing.T) {
+		w := newWorld(t, nil)
+		p := w.person()
+		back := w.consent(p.begin(wanted), asAda)
+		p.ID, p.SignedOut = seal.NewID(), true
+		out, err := p.finish(back)
+		if q := restarted(t, out, err, "of another browser"); q.Get("prompt") != "select_account" || q.Has("login_hint") {
+			t.Errorf("%v", q)
+		}
+	})
 	t.Run("a session that is over does not go on", func(t *testing.T) {
 		w := newWorld(t, nil)
 		p := w.person()

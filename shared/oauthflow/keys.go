@@ -74,10 +74,14 @@ func (k *issuerKeys) VerifySignature(ctx context.Context, jwt string) ([]byte, e
 	if payload, err := set.VerifySignature(ctx, jwt); err == nil {
 		return payload, nil
 	}
-	if set, err = k.get(ctx, set); err != nil {
+	newer, err := k.get(ctx, set)
+	switch {
+	case err != nil:
 		return nil, err
+	case newer == set:
+		return nil, errors.New("signed with none of the current keys")
 	}
-	return set.VerifySignature(ctx, jwt)
+	return newer.VerifySignature(ctx, jwt)
 }
 
 // get returns the current keys. unfit are those that a signature did not fit, or nil: in their place get downloads

@@ -106,6 +106,7 @@ func TestWhatARefusedRefreshDoes(t *testing.T) {
 	} {
 		t.Run(c.code, func(t *testing.T) {
 			w := later(t, nil)
+			w.change(ada, func(g *tokenstore.Grant) { g.SetJob("dailyevent", true) })
 			w.google.Fail("/token", 1, fakegoogle.Failure{Status: c.status, Reason: c.code})
 			_, err := w.Authorize(t.Context(), w.grant(ada), needLabels)
 			g := w.grant(ada)
@@ -116,8 +117,8 @@ func TestWhatARefusedRefreshDoes(t *testing.T) {
 				return
 			}
 			consent := consentError(t, err)
-			if consent.Reason != c.reason || !slices.Equal(consent.Missing, []string{labels}) || g.Status != tokenstore.NeedsConsent || g.Reason != c.reason || g.RefreshToken == "" {
-				t.Errorf("%v, stored as %s, %s", err, g.Status, g.Reason)
+			if consent.Reason != c.reason || !slices.Equal(consent.Missing, []string{labels}) || g.Status != tokenstore.NeedsConsent || g.Reason != c.reason || g.RefreshToken == "" || !g.HasJob("dailyevent") {
+				t.Errorf("%v, stored as %s, %s, jobs %v", err, g.Status, g.Reason, g.Jobs)
 			}
 		})
 	}

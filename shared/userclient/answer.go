@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 )
@@ -17,11 +18,21 @@ var (
 	ErrCut = fmt.Errorf("%w: it broke off", ErrBadAnswer)
 )
 
-// answerBody makes every error in reading an answer's body an ErrCut, since HTTP/1 and HTTP/2 have different ones.
-type answerBody struct{ io.ReadCloser }
+// maxAnswer bounds an answer that the API clients read as a whole, in bytes. A download is not one.
+const maxAnswer = 4 << 20
 
-func (b answerBody) Read(p []byte) (int, error) {
+// answerBody makes every error in reading an answer's body an ErrCut, since HTTP/1 and HTTP/2 have different ones, and
+// bounds it.
+type answerBody struct {
+	io.ReadCloser
+	left int64 // bytes that may still come
+}
+
+func (b *answerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return n, fmt.Errorf("%w: it is longer than %d bytes", ErrBadAnswer, maxAnswer)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: %w", ErrCut, err)
 	}
@@ -31,8 +42,12 @@ func (b answerBody) Read(p []byte) (int, error) {
 // checkAnswer returns the answer, or an error where it is a success that is to hold a JSON object and
 // does not: the API clients decode null without complaint and return a nil pointer.
 func checkAnswer(r *http.Request, res *http.Response) (*http.Response, error) {
-	res.Body = answerBody{res.Body}
+	body := &answerBody{res.Body, maxAnswer}
+	res.Body = body
 	if !holdsObject(r, res) {
+		if res.StatusCode >= 200 && res.StatusCode <= 299 {
+			body.left = math.MaxInt64
+		}
 		return res, nil
 	}
 	const maxSpace = 1024

@@ -31,7 +31,8 @@ const (
 // by [SafeToRepeat]; not, however, if the pause that Google asks for is longer than 5 seconds or does
 // not fit into the context's deadline.
 //
-// Where an API answers 2xx, its JSON is an object: anything else is [ErrBadAnswer].
+// Where an API answers 2xx, its JSON is an object: anything else is [ErrBadAnswer], and so are more than 4 MiB that are
+// no download.
 func New(base http.RoundTripper, token func(ctx context.Context, refused seal.Secret) (seal.Secret, error), now func() time.Time) *http.Client {
 	return &http.Client{
 		Transport:     &transport{base: base, token: token, now: now, sleep: sleep},

@@ -360,6 +360,21 @@ func TestAnswer(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("an answer without an end is read no further than 4 MiB, unless it is a download", func(t *testing.T) {
+		long := `{"a":"` + strings.Repeat("a", maxAnswer)
+		for query, status := range map[string]int{"alt=json": 200, "alt=json&": 400, "alt=media": 200} {
+			client, _ := newClient(&google{answers: []answer{{status: status, body: long}}})
+			r := post(t.Context(), "", false)
+			r.URL.RawQuery = query
+			res, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, res.Body); errors.Is(err, ErrBadAnswer) == (query == "alt=media") {
+				t.Errorf("%s, status %d: %v", query, status, err)
+			}
+		}
+	})
 	t.Run("an answer that breaks off is told as such", func(t *testing.T) {
 		broken := errors.New("stream error: INTERNAL_ERROR") // as HTTP/2 has it
 		r := post(t.Context(), "", false)

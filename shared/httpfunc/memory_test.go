@@ -1,0 +1,104 @@
+package httpfunc
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What Google answers is up to the user, and so is how much memory it takes.
+func TestAnswerMemory(t *testing.T) {
+	google := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		size, _ := strconv.Atoi(r.URL.Query().Get("size"))
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"a":"`+strings.Repeat("a", size)+`"}`)
+	}))
+	defer google.Close()
+	k := newKit(t)
+	_, cookie := k.grant(ada, someScope)
+	h := forUser(Function{Name: "probe", Scopes: Scopes{{someScope}}, Get: func(c *Call) (*View, error) {
+		for _, size := range c.Form.Values["size"] {
+			res, err := c.Client.Get(google.URL + "?size=" + size + "&" + c.Form.Get("alt"))
+			if err != nil {
+				return nil, err
+			}
+			_, err = io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+			if err != nil {
+				return nil, err
+			}
+		}
+		return ValuePage.View("done"), nil
+	}})
+	ask := func(t *testing.T, patience time.Duration, alt string, sizes ...int) int {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		query := "?alt=" + alt
+		for _, size := range sizes {
+			query += fmt.Sprint("&size=", size)
+		}
+		r := request("GET", "/probe"+query, "").WithContext(ctx)
+		r.AddCookie(cookie)
+		return k.serve(h, r).Code
+	}
+	const soon, whenever, large = 20 * time.Millisecond, time.Minute, 3 << 20
+	// all takes what there is as soon as nobody else has any of it.
+	all := func(t *testing.T) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); !k.answers.TryAcquire(maxAnswers); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("requests that are over keep memory")
+			}
+		}
+	}
+	t.Run("of a short list is there for everybody, and of a long one for few at once", func(t *testing.T) {
+		all(t)
+		if got := ask(t, whenever, "alt=json", freeAnswer-100); got != http.StatusOK {
+			t.Errorf("a short one: %d", got)
+		}
+		if got := ask(t, soon, "alt=json", large); got != http.StatusServiceUnavailable {
+			t.Errorf("a long one: %d", got)
+		}
+		k.answers.Release(maxAnswers)
+		if got := ask(t, whenever, "alt=json", large); got != http.StatusOK {
+			t.Errorf("a long one, later: %d", got)
+		}
+	})
+	t.Run("is counted for all calls of a request together", func(t *testing.T) {
+		if got := ask(t, time.Second, "alt=json", large, large); got != http.StatusServiceUnavailable {
+			t.Errorf("%d", got)
+		}
+		all(t)
+		k.answers.Release(maxAnswers)
+	})
+	t.Run("is not what a download takes", func(t *testing.T) {
+		if got := ask(t, whenever, "alt=media", large, large); got != http.StatusOK {
+			t.Errorf("%d", got)
+		}
+	})
+}
+
+// Escaping makes five bytes of a quote, so that a form which is shown again is larger than what was posted.
+func TestShownAgainIsBounded(t *testing.T) {
+	k := newKit(t)
+	_, cookie := k.grant(ada, someScope)
+	refuse := func(*Call) (*View, error) { return nil, Invalid("Not this.") }
+	h := forUser(Function{Name: "probe", Scopes: Scopes{{someScope}}, Get: refuse, Post: refuse, Text: 1 << 20,
+		Form: NewPage("Probe", `{{.Form}}<textarea name="text">{{.Value.Get "text"}}</textarea></form>`)})
+	for quotes, again := range map[int]bool{maxShown / 5: true, maxShown/5 + 1: false} {
+		r := request("POST", "/probe", "text="+strings.Repeat(`"`, quotes))
+		r.AddCookie(cookie)
+		w := k.serve(h, r)
+		want(t, w, http.StatusBadRequest)
+		if got := strings.Contains(w.Body.String(), "&#34;"); got != again || again == strings.Contains(w.Body.String(), "Back button has it") {
+			t.Errorf("%d quotes: shown again: %t", quotes, got)
+		}
+	}
+}
