@@ -265,7 +265,7 @@ func (x *exchange) endAccount() error {
 // endOneSession ends another browser's session, and shows those that are left.
 func (x *exchange) endOneSession() error {
 	owner := x.grant.Owner
-	if err := x.flow.EndOneSession(x.r.Context(), owner, x.form.Get("session")); err != nil {
+	if err := x.flow.EndSessionByHash(x.r.Context(), owner, x.form.Get("session")); err != nil {
 		return err
 	}
 	x.grant = nil

@@ -10,7 +10,7 @@ import (
 	"functions.local/oauth/shared/tokenstore"
 )
 
-var accounts = &handler{Function: Function{Name: accountName, Title: "My account"}, serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{"GET", "HEAD", "POST"}}
+var accounts = &handler{Function: Function{Name: accountName, Title: "My account"}, serve: (*exchange).serveAccount, formPage: (*exchange).accountPage, methods: []string{"GET", "HEAD", "POST"}}
 
 func TestAccount(t *testing.T) {
 	t.Run("says when the permission ends, and that of an app in Testing mode why", func(t *testing.T) {

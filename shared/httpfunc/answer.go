@@ -39,7 +39,7 @@ func setHeaders(h http.Header, secure bool) {
 // reply writes a whole answer and flushes it, so that it is sent even if the process ends right after its
 // last request.
 func (x *exchange) reply(status int, contentType string, body []byte) {
-	x.drain()
+	x.discardBody()
 	h := x.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -52,15 +52,15 @@ func (x *exchange) reply(status int, contentType string, body []byte) {
 	control.Flush()
 }
 
-// drainTime is how long the rest of a body is read. If it were left unread, the client might see a reset
+// discardTime is how long the rest of a body is read. If it were left unread, the client might see a reset
 // connection instead of the answer.
-const drainTime = 2 * time.Second
+const discardTime = 2 * time.Second
 
-func (x *exchange) drain() {
+func (x *exchange) discardBody() {
 	if !x.hasBody() || x.r.Header.Get("Expect") != "" {
 		return
 	}
-	x.bodyWithin(drainTime)
+	x.bodyWithin(discardTime)
 	if _, err := io.CopyN(io.Discard, x.r.Body, maxRequest); !errors.Is(err, io.EOF) {
 		x.w.Header().Set("Connection", "close")
 	}
@@ -160,7 +160,7 @@ func (x *exchange) fail(err error) {
 // here returns the local path of the request, for coming back to it.
 func (x *exchange) here() string {
 	path, query := "/"+x.f.Name, x.r.URL.RawQuery
-	if x.askedAgain {
+	if x.reasked {
 		query = strings.TrimPrefix(query+"&"+consentParam+"=again", "&")
 	}
 	if query != "" {
@@ -190,8 +190,8 @@ func (x *exchange) replyProblem(p problem) {
 		x.replyJSON(p.status, problemJSON{p.code, messageText(p.text), p.faults.byField(), p.missing, p.consentURL, p.reason, p.prompt, id})
 		return
 	}
-	if x.r.Method == http.MethodPost && x.f.again != nil && x.form != nil {
-		if again := x.f.again(x); again != nil {
+	if x.r.Method == http.MethodPost && x.f.formPage != nil && x.form != nil {
+		if again := x.f.formPage(x); again != nil {
 			if p.consentURL != "" {
 				p.consentURL += "?" + consentParam + "=given"
 			}
@@ -229,10 +229,10 @@ type problemJSON struct {
 
 // tryAgain returns where a person whose request failed can go on.
 func (x *exchange) tryAgain() *link {
-	if x.again == "" {
+	if x.retryPath == "" {
 		return &link{x.URL(""), x.home}
 	}
-	return &link{x.URL(x.again), "Try again"}
+	return &link{x.URL(x.retryPath), "Try again"}
 }
 
 func (x *exchange) logProblem(p problem, err error) {

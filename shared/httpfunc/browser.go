@@ -16,12 +16,10 @@ var (
 // browserName returns browser and system of a User-Agent in words, or "".
 func browserName(userAgent string) string {
 	browser, system := find(browsers, userAgent), find(systems, userAgent)
-	switch {
-	case browser != "" && system != "":
+	if browser != "" && system != "" {
 		return browser + " on " + system
-	default:
-		return browser + system
 	}
+	return browser + system
 }
 
 func find(names [][2]string, userAgent string) string {

@@ -29,9 +29,9 @@ type exchange struct {
 	form *Form
 	// tooLong says that somebody who is not signed in sent more than is read of them: none of it is shown again.
 	tooLong bool
-	// askedAgain says that consent is asked for because Google refused a call, although no scope is missing.
-	askedAgain bool
-	again      string // the path at which a request that failed can go on
+	// reasked says that consent is asked for because Google refused a call, although no scope is missing.
+	reasked   bool
+	retryPath string // the path at which a request that failed can go on
 
 	session   session.Session   // a browser's
 	newCookie bool              // the next flow's answer has to set the cookie: there is none, or its session is over
@@ -69,7 +69,7 @@ func (a *App) handle(h *handler) http.Handler {
 			return
 		}
 		defer inFlight.leave()
-		x := &exchange{App: a, f: h, w: w, r: r, id: seal.NewID(), json: wantsJSON(r) || h.scripts && r.Method == http.MethodPost, again: h.Name,
+		x := &exchange{App: a, f: h, w: w, r: r, id: seal.NewID(), json: wantsJSON(r) || h.scripts && r.Method == http.MethodPost, retryPath: h.Name,
 			memory: reserve{of: a.bodies}, answered: reserve{of: a.answers, free: freeAnswer}}
 		x.log = a.requestLog(h.Name, x.id, r.Header)
 		defer func() {

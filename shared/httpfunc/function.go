@@ -86,7 +86,7 @@ func Pages(c *Call, page func(token string) (next string, err error)) error {
 // ForUser registers a function that acts for the user who calls it. Its Get and Post are called only for a user
 // who is signed in and has granted its scopes.
 func ForUser(f Function) {
-	register(f, &handler{serve: (*exchange).serveUser, again: (*exchange).postedForm, methods: methodsOf(f)})
+	register(f, &handler{serve: (*exchange).serveUser, formPage: (*exchange).postedForm, methods: methodsOf(f)})
 }
 
 // ForEveryUser registers a background job. In a browser it is a page on which the signed-in user turns
@@ -96,7 +96,7 @@ func ForEveryUser(f Function) {
 	if f.Timeout == 0 {
 		f.Timeout = runTimeout
 	}
-	register(f, &handler{serve: (*exchange).serveJob, again: (*exchange).switchPage, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}})
+	register(f, &handler{serve: (*exchange).serveJob, formPage: (*exchange).switchPage, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}})
 }
 
 func methodsOf(f Function) []string {
@@ -122,7 +122,7 @@ func Callback() {
 // Account registers account, the page on which users see what is kept of them, and end it.
 func Account() {
 	register(Function{Name: accountName, Title: "My account"},
-		&handler{serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}})
+		&handler{serve: (*exchange).serveAccount, formPage: (*exchange).accountPage, methods: []string{http.MethodGet, http.MethodHead, http.MethodPost}})
 }
 
 // SecurityEvents registers securityevents, to which Google posts that an account was hijacked.

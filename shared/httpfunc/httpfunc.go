@@ -24,12 +24,12 @@ import (
 // A handler is how a function is served.
 type handler struct {
 	Function
-	methods []string
-	serve   func(*exchange) error
-	again   func(*exchange) *View // the page whose form was posted; nil where there is none
-	maxBody int64                 // of the body, in bytes; 0: what follows from Text and File
-	scripts bool                  // a POST comes from a program, and is answered in JSON
-	open    bool                  // visit and read do nothing: serve takes the request from anybody, and reads the body
+	methods  []string
+	serve    func(*exchange) error
+	formPage func(*exchange) *View // the page whose form was posted; nil where there is none
+	maxBody  int64                 // of the body, in bytes; 0: what follows from Text and File
+	scripts  bool                  // a POST comes from a program, and is answered in JSON
+	open     bool                  // visit and read do nothing: serve takes the request from anybody, and reads the body
 }
 
 var (

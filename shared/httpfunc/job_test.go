@@ -30,7 +30,7 @@ type testJob struct {
 
 func newJob() *testJob {
 	j := &testJob{fails: map[string]error{}}
-	j.handler = &handler{serve: (*exchange).serveJob, again: (*exchange).switchPage, methods: []string{"GET", "HEAD", "POST"}, Function: Function{
+	j.handler = &handler{serve: (*exchange).serveJob, formPage: (*exchange).switchPage, methods: []string{"GET", "HEAD", "POST"}, Function: Function{
 		Name: "job", Title: "Work", Scopes: Scopes{{someScope}}, Does: "Works.", Quota: 600_000, Timeout: time.Minute,
 		EachUser: func(c *Call) error {
 			j.mu.Lock()

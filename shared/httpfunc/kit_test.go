@@ -115,7 +115,7 @@ func request(method, target, body string, headers ...string) *http.Request {
 
 // forUser is a function for users, as ForUser makes it and without its name being taken.
 func forUser(f Function) *handler {
-	return &handler{Function: f, serve: (*exchange).serveUser, again: (*exchange).postedForm, methods: methodsOf(f)}
+	return &handler{Function: f, serve: (*exchange).serveUser, formPage: (*exchange).postedForm, methods: methodsOf(f)}
 }
 
 // location returns where an answer leads, and fails unless it has the status.

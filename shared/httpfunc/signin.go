@@ -48,7 +48,7 @@ func singly(scopes []string) Scopes {
 
 // serveCallback takes the browser back from Google, and the codes that front ends post.
 func (x *exchange) serveCallback() error {
-	x.again = signInName // no callback can be tried twice
+	x.retryPath = signInName // no callback can be tried twice
 	switch {
 	case x.r.Method == http.MethodPost && x.bearer != nil:
 		return x.connect()

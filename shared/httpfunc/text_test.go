@@ -57,7 +57,7 @@ func TestPagesIsolateWhatIsSomebodys(t *testing.T) {
 	cookie := c.Name + "=" + c.Value
 	refusing := forUser(Function{Name: "refusing", Form: NewPage("Form", "{{.Form}}</form>"),
 		Get: func(*Call) (*View, error) { return nil, Invalid("This is no " + Isolate(turned) + " here.") }, Post: func(*Call) (*View, error) { return nil, Invalid("This is no " + Isolate(turned) + " here.") }})
-	account := &handler{Function: Function{Name: accountName}, serve: (*exchange).serveAccount, again: (*exchange).accountPage, methods: []string{"GET", "POST"}}
+	account := &handler{Function: Function{Name: accountName}, serve: (*exchange).serveAccount, formPage: (*exchange).accountPage, methods: []string{"GET", "POST"}}
 	want(t, k.serve(account, request("GET", "/account", "", "Cookie", cookie)), 200,
 		"Signed in as </span><bdi>"+turned+"</bdi>", "You are signed in as <strong><bdi>"+turned+"</bdi></strong>")
 	want(t, k.serve(refusing, request("GET", "/refusing", "", "Cookie", cookie)), 400, "This is no <bdi>adv@example.com</bdi> here.")

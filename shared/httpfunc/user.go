@@ -77,7 +77,7 @@ func (x *exchange) lacksScope(err error) error {
 	}
 	asked := x.form.Get(consentParam) == "again" || x.json && x.now().Sub(x.grant.Consented) < recently
 	if !asked {
-		x.askedAgain = true
+		x.reasked = true
 		return &oauthflow.ConsentError{Missing: x.f.Scopes.First()}
 	}
 	x.log.Error("Google wants a scope that the function does not declare", "declared", x.f.Scopes.First())

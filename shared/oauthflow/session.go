@@ -12,11 +12,11 @@ import (
 // EndSession ends the owner's session that has this id, so that copies of its cookie are of no use any more. A session
 // that is over and a grant that is gone are no errors.
 func (f *Flow) EndSession(ctx context.Context, owner, session string) error {
-	return f.EndOneSession(ctx, owner, seal.HashID(session))
+	return f.EndSessionByHash(ctx, owner, seal.HashID(session))
 }
 
-// EndOneSession is EndSession for a session that is known by the hash of its id.
-func (f *Flow) EndOneSession(ctx context.Context, owner, hash string) error {
+// EndSessionByHash is EndSession for a session that is known by the hash of its id.
+func (f *Flow) EndSessionByHash(ctx context.Context, owner, hash string) error {
 	return f.endSessions(ctx, owner, func(s tokenstore.Session) bool { return s.Hash == hash })
 }
 

@@ -104,7 +104,7 @@ func TestSessionsEndOnTheServer(t *testing.T) {
 	if err := w.EndSession(t.Context(), ada, one.Session); err != nil || one.hasSession() || !two.hasSession() {
 		t.Errorf("one: %v", err)
 	}
-	if err := w.EndOneSession(t.Context(), ada, seal.HashID(two.Session)); err != nil || two.hasSession() || !three.hasSession() {
+	if err := w.EndSessionByHash(t.Context(), ada, seal.HashID(two.Session)); err != nil || two.hasSession() || !three.hasSession() {
 		t.Errorf("another: %v", err)
 	}
 	if err := w.EndSessions(t.Context(), ada); err != nil || three.hasSession() || w.grant(ada).Status != tokenstore.Active {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/googleapis/gax-go/v2"
+
 	"functions.local/oauth/shared/seal"
 )
 
@@ -35,7 +37,7 @@ const (
 // no download.
 func New(base http.RoundTripper, token func(ctx context.Context, refused seal.Secret) (seal.Secret, error), now func() time.Time) *http.Client {
 	return &http.Client{
-		Transport:     &transport{base: base, token: token, now: now, sleep: sleep},
+		Transport:     &transport{base: base, token: token, now: now, sleep: gax.Sleep},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -113,17 +115,6 @@ func (t *transport) pause(ctx context.Context, res *http.Response, retries int) 
 		return false
 	}
 	return t.sleep(ctx, wait) == nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // repeatable reports whether sending r twice does what sending it once does.

@@ -211,16 +211,6 @@ func TestRetry(t *testing.T) {
 			t.Errorf("%v, %v, pauses %v", res, err, *pauses)
 		}
 	})
-	t.Run("does not wait for a client that hung up", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-		if err := sleep(t.Context(), 0); err != nil {
-			t.Error(err)
-		}
-	})
 	t.Run("follows no redirect", func(t *testing.T) {
 		g := &google{answers: []answer{{status: 302, header: "Location: https://other.example/"}, fine}}
 		client, _ := newClient(g)
