@@ -21,7 +21,7 @@ func TestStage(t *testing.T) {
 		"functions/other/other.go":           "package other\n\nimport _ \"functions.local/oauth/shared/httpfunc\"\n",
 		"functions/all/all.go":               "package all\n\nimport (\n\t_ \"functions.local/oauth/functions/hello\"\n\t_ \"functions.local/oauth/functions/other\"\n)\n",
 		"shared/httpfunc/httpfunc.go":        "package httpfunc\n",
-		"functions/story_test.go":            "package functions_test\n",
+		"functions/all/story_test.go":        "package all_test\n",
 		"functions/empty/README":             "no package",
 		"shared/used/used.go":                "package used\n\nfunc Use(string) {}\n",
 		"shared/used/linux_linux.go":         "package used\n",
@@ -67,6 +67,9 @@ func TestStage(t *testing.T) {
 			if !slices.Contains(got, file) {
 				t.Errorf("no %s in %v", file, got)
 			}
+		}
+		if strings.Contains(strings.Join(got, " "), "_test.go") {
+			t.Errorf("tests are uploaded: %v", got)
 		}
 	})
 
