@@ -12,6 +12,9 @@ import (
 )
 
 func TestStage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs go mod tidy for every stage")
+	}
 	inModule(t, map[string]string{
 		"functions/hello/hello.go":           "package hello\n\nimport (\n\t_ \"embed\"\n\n\t_ \"functions.local/oauth/shared/httpfunc\"\n\t\"functions.local/oauth/shared/used\"\n)\n\n//go:embed page.html\nvar page string\n\nfunc init() { used.Use(page) }\n",
 		"functions/hello/page.html":          "page",

@@ -80,6 +80,9 @@ var local struct {
 // and its store are those of the world; what it writes goes to the log. It is gone at the end of the test.
 func (w *world) startLocal(t testing.TB, addr string) (*process, *exec.Cmd) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds and starts the local run")
+	}
 	local.Do(func() {
 		if local.dir, local.err = os.MkdirTemp("", "functions-"); local.err != nil {
 			return

@@ -18,9 +18,10 @@ import (
 
 // Emulator returns the address of a Firestore emulator, one for the whole test binary, and a project
 // that no other test uses. Without gcloud, Java and the emulator it skips the test; where CI=true, it
-// fails it.
+// fails it. With -short it skips it.
 func Emulator(t testing.TB) (addr, project string) {
 	t.Helper()
+	skipIfShort(t)
 	e, err := shared()
 	if err != nil {
 		giveUp(t, err)
@@ -32,6 +33,7 @@ func Emulator(t testing.TB) (addr, project string) {
 // be stopped or killed. It is gone at the end of the test.
 func EmulatorProcess(t testing.TB) (addr string, process *os.Process) {
 	t.Helper()
+	skipIfShort(t)
 	e, err := startEmulator()
 	if err != nil {
 		giveUp(t, err)
@@ -44,6 +46,13 @@ var (
 	projects atomic.Int64
 	shared   = sync.OnceValues(startEmulator)
 )
+
+func skipIfShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts the Firestore emulator")
+	}
+}
 
 func giveUp(t testing.TB, err error) {
 	t.Helper()
