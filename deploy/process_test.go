@@ -66,7 +66,7 @@ func build(t *testing.T, name string) (program string) {
 	}
 	command(t, dir, "go", "mod", "tidy", "-diff") // fails if tidy would change anything
 	program = filepath.Join(stages, name+".program")
-	command(t, dir, "go", "build", "-mod=readonly", "-buildvcs=false", "-o", program, "./serverless_function_app")
+	command(t, dir, "go", "build", "-mod=readonly", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "./serverless_function_app")
 	built[name] = program
 	return program
 }
