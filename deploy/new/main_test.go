@@ -55,10 +55,10 @@ func TestNewFunctionFrom(t *testing.T) {
 				}
 				return nil
 			})
-			if b, err := exec.Command("go", "test", "./functions/"+name).CombinedOutput(); err != nil {
+			if b, err := exec.Command("go", "test", "-trimpath", "./functions/"+name).CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, b)
 			}
-			if b, err := exec.Command("go", "build", "./functions/all").CombinedOutput(); err != nil {
+			if b, err := exec.Command("go", "build", "-trimpath", "./functions/all").CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, b)
 			}
 		})

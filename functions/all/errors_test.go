@@ -129,6 +129,7 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &fickleStore{Store: tokenstore.NewMemory()}, nil)
 			b := w.signedIn(ada)
+			before := w.grant(ada)
 			c.spoil(w)
 			for kind, a := range map[string]*answer{"HTML": b.get(c.target), "JSON": b.getJSON(c.target)} {
 				expect(t, a, c.status)
@@ -147,6 +148,9 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 				if c.status >= 500 && (id == nil || !strings.Contains(w.log.String(), "request="+id[1]+id[2])) {
 					t.Errorf("%s: no number that the log has, too: %v", kind, id)
 				}
+			}
+			if g, err := w.store.Store.(*fickleStore).Store.Get(t.Context(), before.Owner); err != nil || !g.Usable() || g.RefreshToken != before.RefreshToken {
+				t.Errorf("the grant did not stay what it was: %v", err)
 			}
 		})
 	}
