@@ -67,7 +67,7 @@ func build(t *testing.T, name string) (program string) {
 	}
 	command(t, dir, "go", "mod", "tidy", "-diff") // fails if tidy would change anything
 	program = filepath.Join(stages, name+".program")
-	command(t, dir, "go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", program, "./serverless_function_app")
+	command(t, dir, "env", "CGO_ENABLED=0", "go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", program, "./serverless_function_app")
 	built[name] = program
 	return program
 }
