@@ -18,9 +18,12 @@ import (
 	"time"
 )
 
-// requireTool skips the test where a program is missing, and fails it there if CI=true.
+// requireTool skips the test where a program is missing, and fails it there if CI=true. With -short it skips the test.
 func requireTool(t testing.TB, name, how string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it runs " + name)
+	}
 	if _, err := exec.LookPath(name); err == nil {
 		return
 	}
@@ -96,6 +99,7 @@ func TestMain(m *testing.M) {
 	}
 	stages = dir
 	code := m.Run()
+	stopGcloud()
 	os.RemoveAll(dir)
 	os.Exit(code)
 }
@@ -103,6 +107,7 @@ func TestMain(m *testing.M) {
 // env is the environment of a script that takes c for Google Cloud.
 func (c *cloud) env(t *testing.T) []string {
 	env := environment(
+		"PATH="+gcloudPath(),
 		"CLOUDSDK_CONFIG="+t.TempDir(), // nobody's account and settings
 		"STAGES="+filepath.Join(t.TempDir(), "stages"),
 		"CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true",

@@ -26,12 +26,8 @@ print(encoding.MessageToJson(config.LoadCloudbuildConfigFromPath(sys.argv[2], me
 
 func TestCloudBuild(t *testing.T) {
 	requireGcloud(t)
-	out, err := exec.Command("gcloud", "info", "--format=value(installation.sdk_root,basic.python_location)").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sdk := strings.Fields(string(out))
-	cmd := exec.Command(sdk[1], "-c", loadBuild, sdk[0], filepath.Join(root, "cloudbuild.yaml"))
+	gcloud, python := sdk()
+	cmd := exec.Command(python, "-c", loadBuild, gcloud, filepath.Join(root, "cloudbuild.yaml"))
 	cmd.Env = newCloud(t).env(t)
 	loaded, err := cmd.CombinedOutput()
 	if err != nil {

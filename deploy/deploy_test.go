@@ -355,6 +355,7 @@ func files(t *testing.T, from fs.FS) map[string]string {
 // stagedAll lays out every function once, and returns the variables with which the scripts take what is there.
 func stagedAll(t *testing.T) []string {
 	t.Helper()
+	requireShell(t)
 	if out, err := layOutAll(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -39,6 +39,9 @@ var built struct {
 
 func binary(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it builds and starts the local run")
+	}
 	built.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "local-"); built.err != nil {
 			return

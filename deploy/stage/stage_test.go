@@ -12,6 +12,9 @@ import (
 )
 
 func TestStage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs go mod tidy for every stage")
+	}
 	inModule(t, map[string]string{
 		"functions/hello/hello.go":           "package hello\n\nimport (\n\t_ \"embed\"\n\n\t_ \"functions.local/oauth/shared/httpfunc\"\n\t\"functions.local/oauth/shared/used\"\n)\n\n//go:embed page.html\nvar page string\n\nfunc init() { used.Use(page) }\n",
 		"functions/hello/page.html":          "page",
@@ -21,7 +24,7 @@ func TestStage(t *testing.T) {
 		"functions/other/other.go":           "package other\n\nimport _ \"functions.local/oauth/shared/httpfunc\"\n",
 		"functions/all/all.go":               "package all\n\nimport (\n\t_ \"functions.local/oauth/functions/hello\"\n\t_ \"functions.local/oauth/functions/other\"\n)\n",
 		"shared/httpfunc/httpfunc.go":        "package httpfunc\n",
-		"functions/story_test.go":            "package functions_test\n",
+		"functions/all/story_test.go":        "package all_test\n",
 		"functions/empty/README":             "no package",
 		"shared/used/used.go":                "package used\n\nfunc Use(string) {}\n",
 		"shared/used/linux_linux.go":         "package used\n",
@@ -67,6 +70,9 @@ func TestStage(t *testing.T) {
 			if !slices.Contains(got, file) {
 				t.Errorf("no %s in %v", file, got)
 			}
+		}
+		if strings.Contains(strings.Join(got, " "), "_test.go") {
+			t.Errorf("tests are uploaded: %v", got)
 		}
 	})
 

@@ -18,9 +18,10 @@ import (
 
 // Emulator returns the address of a Firestore emulator, which all tests of the binary share, and a project
 // that no other test uses. Where gcloud, Java or the emulator is missing it skips the test; with CI=true it
-// fails the test.
+// fails the test. With -short it skips the test.
 func Emulator(t testing.TB) (addr, project string) {
 	t.Helper()
+	skipIfShort(t)
 	e, err := shared()
 	if err != nil {
 		giveUp(t, err)
@@ -32,6 +33,7 @@ func Emulator(t testing.TB) (addr, project string) {
 // the test may stop or kill. The emulator ends with the test.
 func EmulatorProcess(t testing.TB) (addr string, process *os.Process) {
 	t.Helper()
+	skipIfShort(t)
 	e, err := startEmulator()
 	if err != nil {
 		giveUp(t, err)
@@ -44,6 +46,13 @@ var (
 	projects atomic.Int64 // counts those that Emulator has given out
 	shared   = sync.OnceValues(startEmulator)
 )
+
+func skipIfShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts the Firestore emulator")
+	}
+}
 
 // giveUp skips the test, or fails it with CI=true.
 func giveUp(t testing.TB, err error) {
