@@ -59,35 +59,6 @@ func TestBlocksCanBePasted(t *testing.T) {
 	}
 }
 
-func TestLinksOfThePage(t *testing.T) {
-	page, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	headings := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllSubmatch(page, -1) {
-		anchor := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(string(m[1])), "")
-		headings[strings.ReplaceAll(anchor, " ", "-")] = true
-	}
-	for _, m := range regexp.MustCompile(`\]\(([^)]+)\)`).FindAllSubmatch(page, -1) {
-		link := string(m[1])
-		if anchor, ok := strings.CutPrefix(link, "#"); ok {
-			if !headings[anchor] {
-				t.Errorf("no heading %s", link)
-			}
-		} else if !strings.HasPrefix(link, "https://") {
-			if _, err := os.Stat(link); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	for _, script := range regexp.MustCompile(`deploy/\w+\.sh`).FindAllString(string(page), -1) {
-		if _, err := os.Stat(root + "/" + script); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 func TestThePage(t *testing.T) {
 	requireGcloud(t)
 	t.Parallel()

@@ -47,7 +47,8 @@ var layOutAll = sync.OnceValues(func() (string, error) {
 
 var built = map[string]string{} // by the function's name
 
-// build builds a function as it is laid out, without changing its go.mod and go.sum, into a program, once.
+// build builds a function as it is laid out, without changing its go.mod and go.sum, into a program, once. Without the
+// folder's name in it (-trimpath), what the functions share is compiled once for all of them.
 func build(t *testing.T, name string) (program string) {
 	t.Helper()
 	stagedAll(t)
@@ -66,7 +67,7 @@ func build(t *testing.T, name string) (program string) {
 	}
 	command(t, dir, "go", "mod", "tidy", "-diff") // fails if tidy would change anything
 	program = filepath.Join(stages, name+".program")
-	command(t, dir, "go", "build", "-mod=readonly", "-buildvcs=false", "-o", program, "./serverless_function_app")
+	command(t, dir, "env", "CGO_ENABLED=0", "go", "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", program, "./serverless_function_app")
 	built[name] = program
 	return program
 }

@@ -8,6 +8,9 @@ import (
 
 // TestRows runs every row with little to do. What it asks for does not depend on the machine's speed.
 func TestRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds and starts programs")
+	}
 	t.Run("a cold start answers", func(t *testing.T) {
 		coldSignIn(t, 1)
 		coldLabels(t, 1)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestSignInOnly(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.press("Sign in")
 	b.press("Ada Lovelace")
@@ -21,6 +22,7 @@ func TestSignInOnly(t *testing.T) {
 }
 
 func TestSignOut(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/account")
@@ -36,6 +38,7 @@ func TestSignOut(t *testing.T) {
 }
 
 func TestSignOutEverywhere(t *testing.T) {
+	t.Parallel()
 	r := start(t, nil)
 	here, there := newTab(t, r), newTab(t, r)
 	here.signIn("Ada Lovelace")
@@ -51,6 +54,7 @@ func TestSignOutEverywhere(t *testing.T) {
 }
 
 func TestDisconnect(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/account")
@@ -69,6 +73,7 @@ func TestDisconnect(t *testing.T) {
 }
 
 func TestEndOneSession(t *testing.T) {
+	t.Parallel()
 	r := start(t, nil)
 	here, there := newTab(t, r), newTab(t, r)
 	here.signIn("Ada Lovelace")
@@ -87,6 +92,7 @@ func TestEndOneSession(t *testing.T) {
 }
 
 func TestActionOfASessionThatIsOver(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/account")
@@ -102,6 +108,7 @@ func TestActionOfASessionThatIsOver(t *testing.T) {
 }
 
 func TestSignInFromAnyPage(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.open("/popup")
 	b.do(chromedp.Click("header .button", chromedp.ByQuery))

@@ -15,6 +15,7 @@ import (
 )
 
 func TestAddresses(t *testing.T) {
+	t.Parallel()
 	t.Run("localhost is taken whole", func(t *testing.T) {
 		r := start(t, nil)
 		_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.url, "http://"))
@@ -53,6 +54,7 @@ func TestAddresses(t *testing.T) {
 
 // Pages of the Internet can have a name of theirs lead to this machine (54).
 func TestOwnHostNamesOnly(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	ask := func(at, host string) int {
 		t.Helper()
@@ -90,6 +92,7 @@ func TestOwnHostNamesOnly(t *testing.T) {
 // In Cloud Shell, in Codespaces and behind ssh -L the browser is on another machine, which reaches one port
 // of this one under an address of its own.
 func TestBehindAProxy(t *testing.T) {
+	t.Parallel()
 	for name, keepsHost := range map[string]bool{"that keeps the host": true, "that names localhost": false} {
 		t.Run(name, func(t *testing.T) {
 			proxy := httptest.NewUnstartedServer(nil)
@@ -160,6 +163,7 @@ func (b *tab) isUnder(prefix string) {
 }
 
 func TestTrailingSlash(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	c := client()
 	r.signIn(c, "/listlabels", ada)
@@ -169,6 +173,7 @@ func TestTrailingSlash(t *testing.T) {
 
 // A machine may have no IPv4 at all.
 func TestWithoutIPv4(t *testing.T) {
+	t.Parallel()
 	without := []string{"-rn", "sh", "-c", `ip link set lo up && ip addr del 127.0.0.1/8 dev lo && exec "$@"`, "sh"}
 	if err := exec.Command("unshare", append(without, "true")...).Run(); err != nil {
 		t.Skipf("no network namespace can be made here: %v", err)

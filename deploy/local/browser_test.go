@@ -73,6 +73,9 @@ type tab struct {
 // newTab opens a browser of its own for the runner, at /.
 func newTab(t testing.TB, r *runner) *tab {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts a browser")
+	}
 	if err := startChromium(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no chromium: %v", err)

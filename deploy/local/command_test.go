@@ -16,6 +16,7 @@ import (
 )
 
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	for _, flag := range []string{"-h", "-help", "--help"} {
 		cmd := command(t, nil, flag)
 		out, err := cmd.Output()
@@ -31,6 +32,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestMistakes(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +102,7 @@ func port(l net.Listener) string {
 }
 
 func TestEndsAtASignal(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		r := start(t, nil)
 		r.expect(http.StatusOK)(r.send(client(), "GET", "/", ""))
@@ -113,6 +116,7 @@ func TestEndsAtASignal(t *testing.T) {
 
 // What a developer's shell may hold does not make the runner something else.
 func TestEnvironmentOfTheShell(t *testing.T) {
+	t.Parallel()
 	r := start(t, []string{"K_SERVICE=x", "PORT=1", "GOOGLE_CLOUD_PROJECT=production"})
 	for _, want := range []string{"Grants  in memory", "Google  the stand-in", "Open    http://localhost:"} {
 		if !strings.Contains(r.out.String(), want) {
@@ -124,6 +128,7 @@ func TestEnvironmentOfTheShell(t *testing.T) {
 }
 
 func TestPortOfTheShell(t *testing.T) {
+	t.Parallel()
 	cmd := command(t, []string{"PORT=8099"}, "-h")
 	if out, err := cmd.Output(); err != nil || !strings.Contains(string(out), "localhost:8099") {
 		t.Errorf("%v: %s", err, out)
@@ -131,6 +136,7 @@ func TestPortOfTheShell(t *testing.T) {
 }
 
 func TestIPv6(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
 		t.Skipf("no IPv6 here: %v", err)
@@ -144,6 +150,7 @@ func TestIPv6(t *testing.T) {
 }
 
 func TestRealGoogle(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "client_secret.json")
 	if err := os.WriteFile(file, []byte(`{"web":{"client_id":"real-client","client_secret":"canary-client-secret"}}`), 0o600); err != nil {
 		t.Fatal(err)
@@ -171,6 +178,7 @@ func TestRealGoogle(t *testing.T) {
 
 // What sign-ins would come upon is told at the start, by the name of the flag.
 func TestClientWithoutTheRedirectURI(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "client_secret.json")
 	for uris, told := range map[string]bool{`["https://app.example/oauth2callback"]`: true, `["http://localhost:1/oauth2callback","http://localhost:8/oauth2callback"]`: true, `[]`: false} {
 		if err := os.WriteFile(file, []byte(`{"web":{"client_id":"real-client","client_secret":"canary-client-secret","redirect_uris":`+uris+`}}`), 0o600); err != nil {
@@ -192,6 +200,7 @@ var ownScript = regexp.MustCompile(`; script-src 'sha256-[A-Za-z0-9+/=]+';`)
 
 // The scripts of the popup page are no other page's.
 func TestPolicies(t *testing.T) {
+	t.Parallel()
 	r := start(t, nil)
 	for _, path := range append(httpfunc.Names(), "", "nothing") {
 		_, header, _ := r.send(client(), "GET", "/"+path, "", "Accept", "text/html")
@@ -208,6 +217,7 @@ func TestPolicies(t *testing.T) {
 }
 
 func TestPrograms(t *testing.T) {
+	t.Parallel()
 	r, _ := startWithGoogle(t)
 	asJSON := func(c *http.Client, method, path, body string) (int, http.Header, string) {
 		t.Helper()

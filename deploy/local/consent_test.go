@@ -9,6 +9,7 @@ import (
 )
 
 func TestDeny(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.press("List my labels")
 	b.press("Ada Lovelace")
@@ -29,6 +30,7 @@ func TestDeny(t *testing.T) {
 }
 
 func TestUntickedBox(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.press("List my labels")
 	b.press("Grace Hopper")
@@ -44,6 +46,7 @@ func TestUntickedBox(t *testing.T) {
 }
 
 func TestSessionLostOnAForm(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/createfile")
@@ -69,6 +72,7 @@ func TestSessionLostOnAForm(t *testing.T) {
 }
 
 func TestFileTooLarge(t *testing.T) {
+	t.Parallel()
 	large := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(large, make([]byte, 34<<20), 0o600); err != nil {
 		t.Fatal(err)

@@ -57,6 +57,7 @@ func (b *tab) network(offline bool, latency, upload float64) {
 }
 
 func TestFaultsStandBesideTheirFields(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/createevent")
@@ -78,6 +79,7 @@ func TestFaultsStandBesideTheirFields(t *testing.T) {
 }
 
 func TestFreshAppointment(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.do(emulation.SetTimezoneOverride("Asia/Tokyo"))
@@ -135,6 +137,7 @@ func TestFreshAppointment(t *testing.T) {
 }
 
 func TestDoubleClickSendsOnce(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/createfile")
@@ -157,6 +160,7 @@ func TestDoubleClickSendsOnce(t *testing.T) {
 }
 
 func TestLargeUploadShowsHowFarItIs(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/createfile")
@@ -169,6 +173,7 @@ func TestLargeUploadShowsHowFarItIs(t *testing.T) {
 }
 
 func TestLargeUploadThatBreaksKeepsTheForm(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/createfile")
@@ -186,6 +191,7 @@ func TestLargeUploadThatBreaksKeepsTheForm(t *testing.T) {
 }
 
 func TestFileIsChosenAgain(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/createfile")
@@ -214,6 +220,7 @@ func TestFileIsChosenAgain(t *testing.T) {
 }
 
 func TestJobIsTurnedOnAfterTheSessionWasLost(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/dailyevent")

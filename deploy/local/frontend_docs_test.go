@@ -28,6 +28,7 @@ func blocks(language string) []string {
 
 // The page's script does what the page says, in a browser, with Firebase's two functions played.
 func TestDocsOnTheWeb(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	b := newAppTab(t, r)
 	b.click("Mary Somerville")
@@ -57,6 +58,7 @@ func TestDocsOnTheWeb(t *testing.T) {
 }
 
 func TestDocsInTheShell(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip(err)
 	}

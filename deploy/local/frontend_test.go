@@ -22,6 +22,7 @@ func newAppTab(t testing.TB, r *runner) *tab {
 }
 
 func TestFrontEnd(t *testing.T) {
+	t.Parallel()
 	t.Run("has a user's labels listed after consent on Google's page", func(t *testing.T) {
 		b := newAppTab(t, inProcess(t))
 		b.passes()
@@ -117,6 +118,7 @@ func TestFrontEnd(t *testing.T) {
 }
 
 func TestOneTap(t *testing.T) {
+	t.Parallel()
 	r := inProcessWith(t, map[string]string{"AUTH_ISSUER": "https://accounts.google.com"})
 	b := newAppTab(t, r)
 	b.sees("With Google’s One Tap")
@@ -165,6 +167,7 @@ func (r *runner) consentLink(user, path string) string {
 
 // Mallory, who is Charles to the app, and Victor, who is Mary, each with a browser of their own (62).
 func TestFixation(t *testing.T) {
+	t.Parallel()
 	unchanged := func(t *testing.T, r *runner) {
 		t.Helper()
 		if n := r.google.Calls("/token"); n != 0 {
@@ -229,6 +232,7 @@ func TestFixation(t *testing.T) {
 
 // The page is the same, but FRONT_ENDS names another one (66).
 func TestForeignFrontEnd(t *testing.T) {
+	t.Parallel()
 	const page = "http://localhost:1/app"
 	r := inProcessWith(t, map[string]string{"FRONT_ENDS": page})
 	b := newAppTab(t, r)

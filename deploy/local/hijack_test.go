@@ -7,6 +7,7 @@ import (
 )
 
 func TestHijackedAccount(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	hijacked := r.google.Users()[0]
 	owner, stranger, other := client(), client(), client()

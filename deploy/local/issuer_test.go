@@ -13,6 +13,7 @@ import (
 
 // An issuer that is not ours signs the app's users in, by OpenID Connect's own flow.
 func TestIssuerOfOthers(t *testing.T) {
+	t.Parallel()
 	issuer, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)

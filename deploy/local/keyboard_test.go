@@ -42,6 +42,7 @@ func (b *tab) enter(text string) {
 }
 
 func TestNewcomerByKeyboard(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.enter("List my labels")
 	b.enter("Ada Lovelace")

@@ -3,6 +3,7 @@ package main
 import "testing"
 
 func TestPopup(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.press("Sign in with a popup")
 
@@ -25,6 +26,7 @@ func TestPopup(t *testing.T) {
 }
 
 func TestPopupDenied(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.open("/popup")
 	w := b.pressForTab("Sign in with Google")
@@ -34,6 +36,7 @@ func TestPopupDenied(t *testing.T) {
 }
 
 func TestPopupClosed(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.open("/popup")
 	w := b.pressForTab("Sign in with Google")
@@ -45,6 +48,7 @@ func TestPopupClosed(t *testing.T) {
 // Google sends a refresh token only with the first consent. Who lost it since, such as by disconnecting
 // where revoking failed, has to go through the whole page once.
 func TestPopupWithoutRefreshToken(t *testing.T) {
+	t.Parallel()
 	r, google := startWithGoogle(t)
 	b := newTab(t, r)
 	google.EditTokenResponse(func(body map[string]any) { delete(body, "refresh_token") })

@@ -27,6 +27,7 @@ import (
 // TestGoogleThroughAProxy runs the flow against Google's own host names, which HTTPS_PROXY leads to the
 // stand-in and SSL_CERT_FILE vouches for.
 func TestGoogleThroughAProxy(t *testing.T) {
+	t.Parallel()
 	google := fakegoogle.New(fakegoogle.Options{})
 	proxy, ca := interceptingProxy(t, google)
 	registered := fakegoogle.Client{ID: "test-client", Secret: "canary-client-secret"}

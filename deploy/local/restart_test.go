@@ -47,6 +47,7 @@ func TestRestartWithData(t *testing.T) {
 
 // One function alone, as the platform serves it: at / and under its name, on the environment's configuration.
 func TestFunctionTarget(t *testing.T) {
+	t.Parallel()
 	const public = "https://functions.example"
 	alone := start(t, []string{"FUNCTION_TARGET=listlabels", "BASE_URL=" + public, "TOKEN_STORE=memory", "TOKEN_KEYSET=" + keyset(t),
 		"OAUTH_CLIENT_JSON=" + fakegoogle.Client{ID: "test-client", Secret: "canary-client-secret"}.JSON()})

@@ -32,6 +32,7 @@ func inProcessWith(t *testing.T, env map[string]string) *runner {
 }
 
 func TestSchedule(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	r.expect(http.StatusOK, `{"done":0,"skipped":0,"failed":0}`, "Nobody has turned the job on yet")(r.schedule("same-origin"))
 
@@ -53,6 +54,7 @@ func TestSchedule(t *testing.T) {
 }
 
 func TestScheduleRefusesAnotherSite(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	r.expect(http.StatusForbidden, "another website")(r.schedule("cross-site"))
 	r.expect(http.StatusMethodNotAllowed)(r.send(client(), "GET", "/schedule/dailyevent", "", "Accept", "text/html"))
@@ -62,6 +64,7 @@ func TestScheduleRefusesAnotherSite(t *testing.T) {
 }
 
 func TestScheduleIsForTheStandInOnly(t *testing.T) {
+	t.Parallel()
 	r, _ := startWithGoogle(t)
 	r.expect(http.StatusNotFound)(r.schedule("same-origin"))
 	_, _, index := r.send(client(), "GET", "/", "", "Accept", "text/html")

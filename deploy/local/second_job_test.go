@@ -21,6 +21,7 @@ func init() {
 }
 
 func TestSecondJob(t *testing.T) {
+	t.Parallel()
 	r := inProcess(t)
 	r.expect(http.StatusOK, `action="`+r.url+`/schedule/secondjob"`, "Run now: Water the plants")(r.send(client(), "GET", "/", "", "Accept", "text/html"))
 	c := client()

@@ -17,6 +17,7 @@ const (
 )
 
 func TestNewcomer(t *testing.T) {
+	t.Parallel()
 	r := start(t, nil)
 	newcomer(t, r)
 	if !strings.Contains(r.out.String(), "in memory, gone when this ends") {
@@ -25,6 +26,7 @@ func TestNewcomer(t *testing.T) {
 }
 
 func TestNewcomerWithFirestore(t *testing.T) {
+	t.Parallel()
 	addr, project := tokenstoretest.Emulator(t)
 	r := start(t, []string{"FIRESTORE_EMULATOR_HOST=" + addr, "TOKEN_KEYSET=" + keyset(t)}, "-project", project)
 	newcomer(t, r)

@@ -34,6 +34,7 @@ func (b *tab) another(path string) *tab {
 // Two tabs ask for different permissions and come back in the other order: neither takes away what the
 // other was given.
 func TestTwoTabs(t *testing.T) {
+	t.Parallel()
 	first := newTab(t, start(t, nil))
 	first.open("/listlabels")
 	first.press("Ada Lovelace")
@@ -54,6 +55,7 @@ func TestTwoTabs(t *testing.T) {
 }
 
 func TestCallbackLoadedAgain(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	var mu sync.Mutex
 	callback := ""
@@ -86,6 +88,7 @@ func TestCallbackLoadedAgain(t *testing.T) {
 }
 
 func TestBackAfterSignOut(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, start(t, nil))
 	b.signIn("Ada Lovelace")
 	b.open("/account")
@@ -98,6 +101,7 @@ func TestBackAfterSignOut(t *testing.T) {
 }
 
 func TestTabDrawnAnewAfterDisconnect(t *testing.T) {
+	t.Parallel()
 	old := newTab(t, start(t, nil))
 	old.signIn("Ada Lovelace")
 	old.open("/account")

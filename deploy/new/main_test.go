@@ -55,11 +55,12 @@ func TestNewFunctionFrom(t *testing.T) {
 				}
 				return nil
 			})
-			if b, err := exec.Command("go", "test", "./functions/"+name).CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, b)
-			}
-			if b, err := exec.Command("go", "build", "./functions/all").CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, b)
+			for _, args := range [][]string{{"test", "-trimpath", "./functions/" + name}, {"build", "-trimpath", "./functions/all"}} {
+				cmd := exec.Command("go", args...)
+				cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+				if b, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, b)
+				}
 			}
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/tokenstore"
 )
 
@@ -79,16 +78,6 @@ func TestAccount(t *testing.T) {
 		}
 		expect(t, second.get("/listlabels"), http.StatusFound)
 		expect(t, first.visit("/listlabels", ada), http.StatusOK, "label(s) found:")
-	})
-	t.Run("deletes even if Google does not revoke, and says so", func(t *testing.T) {
-		for name, failure := range map[string]fakegoogle.Failure{"503": {Status: 503}, "no answer": {Drop: true}} {
-			w, first, _ := signedInTwice(t)
-			w.fake.Fail("/revoke", 5, failure)
-			expect(t, first.post("/account", action("disconnect")), http.StatusOK, "did not confirm", "myaccount.google.com")
-			if _, err := w.store.Store.Get(context.Background(), subjectOf(t, w.fake, ada)); !errors.Is(err, tokenstore.ErrNotFound) {
-				t.Errorf("%s: the grant is still there: %v", name, err)
-			}
-		}
 	})
 	t.Run("changes nothing by GET, by an unknown action or from another site", func(t *testing.T) {
 		w, first, _ := signedInTwice(t)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"sync"
 	"testing"
 	"time"
 
@@ -141,33 +140,6 @@ func TestGoodStateInAnotherBrowserIsNotExchanged(t *testing.T) {
 	})
 }
 
-func TestFiftyIdenticalCallbacksMakeOneExchange(t *testing.T) {
-	w := newWorld(t, tokenstore.NewMemory(), nil)
-	b := w.browser()
-	callback := b.callback("/listlabels", fakegoogle.Decision{User: ada})
-	statuses := make(chan int, 50)
-	var all sync.WaitGroup
-	for range cap(statuses) {
-		all.Go(func() { statuses <- b.get(callback).status })
-	}
-	all.Wait()
-	close(statuses)
-	count := map[int]int{}
-	for status := range statuses {
-		count[status]++
-	}
-	if n := w.fake.Calls("/token"); n != 1 || count[http.StatusSeeOther] < 1 || count[http.StatusSeeOther]+count[http.StatusFound] != 50 {
-		t.Errorf("%d token calls, answers %v; want one exchange, the others helped on without", n, count)
-	}
-	t.Run("and a replay none", func(t *testing.T) {
-		w.fake.ResetCalls()
-		expect(t, b.get(callback), http.StatusSeeOther) // this browser has what was asked for
-		if n := w.fake.Calls("/token"); n != 0 {
-			t.Errorf("%d token calls", n)
-		}
-	})
-}
-
 func TestAmbiguousCallbackIsRefusedBeforeTheExchange(t *testing.T) {
 	w := newWorld(t, tokenstore.NewMemory(), nil)
 	b := w.browser()
@@ -195,35 +167,6 @@ func TestAmbiguousCallbackIsRefusedBeforeTheExchange(t *testing.T) {
 		refusedUnheard(t, w, b, callback+"&%zz", http.StatusBadRequest)
 	})
 	expect(t, b.get(callback), http.StatusSeeOther)
-}
-
-func TestEveryAttemptHasItsOwnPKCEChallenge(t *testing.T) {
-	w := newWorld(t, tokenstore.NewMemory(), nil)
-	b, other := w.browser(), w.browser()
-	other.get("/listlabels")
-	seen := map[string]string{}
-	fresh := func(attempt, consentURL string) string {
-		q := queryOf(t, consentURL)
-		challenge := q.Get("code_challenge")
-		if before, ok := seen[challenge]; ok || len(challenge) != 43 || q.Get("code_challenge_method") != "S256" {
-			t.Errorf("%s: challenge %q as %s, method %q", attempt, challenge, before, q.Get("code_challenge_method"))
-		}
-		seen[challenge] = attempt
-		return consentURL
-	}
-	fresh("another tab", b.get("/listlabels").location())
-	begun := fresh("first", b.get("/listlabels").location())
-	moved := b.consent(begun, fakegoogle.Decision{User: ada})
-	fresh("restarted in another browser", other.get(moved).location())
-	expect(t, b.get(moved), http.StatusSeeOther)
-
-	// Google still knows the consent and sends no refresh token: the flow asks once more.
-	if err := w.store.Store.Delete(t.Context(), w.grant(ada)); err != nil {
-		t.Fatal(err)
-	}
-	again := b.get(b.consent(fresh("after the grant was lost", b.get("/listlabels").location()), fakegoogle.Decision{User: ada}))
-	expect(t, again, http.StatusFound)
-	expect(t, b.get(b.consent(fresh("with prompt=consent", again.location()), fakegoogle.Decision{User: ada})), http.StatusSeeOther)
 }
 
 func TestWrongIssuerInTheCallbackIsRefusedBeforeTheExchange(t *testing.T) {

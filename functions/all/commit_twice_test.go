@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,10 +19,14 @@ import (
 func TestFaultCommitSentTwiceEndsInTheSameState(t *testing.T) {
 	const (
 		replies = 27 // of Firestore, in the whole story
-		atATime = 4
+		atATime = 3
 	)
+	each := 3 // the others, too, in the whole check
+	if *long || os.Getenv("CI") == "true" {
+		each = 1
+	}
 	atOnce(atATime, func(first int) {
-		for lose := first; lose <= replies; lose += atATime {
+		for lose := first; lose <= replies; lose += atATime * each {
 			t.Run(fmt.Sprint("reply ", lose), func(t *testing.T) {
 				if lost := loseReply(t, lose); lost != (lose < replies) {
 					t.Errorf("lost: %v", lost)
@@ -42,8 +47,19 @@ func loseReply(t *testing.T, lose int) bool {
 
 	wantOK := func(r *http.Request, text string) {
 		t.Helper()
-		if a, err := b.reach(r, ada); err != nil || a.status != http.StatusOK || !strings.Contains(a.body, text) {
-			t.Fatalf("%s %s: %v, %+v; log: %s", r.Method, r.URL.Path, err, a, p.log)
+		a, err := b.reach(r, ada)
+		for tries := 0; err == nil && a.status == http.StatusServiceUnavailable && strings.Contains(p.log.String(), "DeadlineExceeded") && tries < 5; tries++ {
+			again := r.Clone(r.Context()) // no reply was lost: the machine is busy, and Firestore took too long
+			if r.GetBody != nil {
+				again.Body, _ = r.GetBody()
+			}
+			a, err = b.reach(again, ada)
+		}
+		if err != nil {
+			t.Fatalf("%s %s: %v; log: %s", r.Method, r.URL.Path, err, p.log)
+		}
+		if a.status != http.StatusOK || !strings.Contains(a.body, text) {
+			t.Fatalf("%s %s: %d %s; log: %s", r.Method, r.URL.Path, a.status, a.shown(), p.log)
 		}
 	}
 	wantOK(b.page("/dailyevent"), "It is off")

@@ -127,8 +127,10 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 		"a panic":                         {func(*world) {}, "/probe?how=panic+with+a+string", 500, "internal", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, &fickleStore{Store: tokenstore.NewMemory()}, nil)
 			b := w.signedIn(ada)
+			before := w.grant(ada)
 			c.spoil(w)
 			for kind, a := range map[string]*answer{"HTML": b.get(c.target), "JSON": b.getJSON(c.target)} {
 				expect(t, a, c.status)
@@ -147,6 +149,9 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 				if c.status >= 500 && (id == nil || !strings.Contains(w.log.String(), "request="+id[1]+id[2])) {
 					t.Errorf("%s: no number that the log has, too: %v", kind, id)
 				}
+			}
+			if g, err := w.store.Store.(*fickleStore).Store.Get(t.Context(), before.Owner); err != nil || !g.Usable() || g.RefreshToken != before.RefreshToken {
+				t.Errorf("the grant did not stay what it was: %v", err)
 			}
 		})
 	}

@@ -35,10 +35,10 @@ func TestFaultKillAtAnyMomentLeavesEveryDocumentWhole(t *testing.T) {
 	}
 	w.fake.EditTokenResponse(func(body map[string]any) { body["expires_in"] = 1 }) // each request refreshes
 	at, kills := freeAddr(t), times(3, 200)
-	var served, cut, absent atomic.Int64
-	for range kills {
+	var served, cut, checked atomic.Int64
+	for within := time.Second; kills > 0; kills-- {
 		p, cmd := w.startLocal(t, at)
-		stop := time.AfterFunc(rand.N(time.Second), func() { cmd.Process.Kill() })
+		stop := time.AfterFunc(rand.N(within), func() { cmd.Process.Kill() })
 		atOnce(len(users), func(i int) {
 			u := users[i]
 			for n := 0; ; n++ {
@@ -74,7 +74,6 @@ func TestFaultKillAtAnyMomentLeavesEveryDocumentWhole(t *testing.T) {
 			g, err := w.store.Store.Get(t.Context(), u.Subject)
 			switch {
 			case errors.Is(err, tokenstore.ErrNotFound) && u.stored == nil && u.browser == nil:
-				absent.Add(1)
 				continue
 			case err != nil:
 				t.Fatalf("%s: %v", u.Email, err)
@@ -84,12 +83,17 @@ func TestFaultKillAtAnyMomentLeavesEveryDocumentWhole(t *testing.T) {
 				t.Errorf("%s: Google does not take the refresh token", u.Email)
 			}
 			u.stored = g
+			checked.Add(1)
+		}
+		if served.Load() == 0 && within < time.Minute { // on a busy machine nobody is through so soon
+			within *= 2
+			kills++
 		}
 	}
 	if cut.Load() == 0 || served.Load() == 0 {
 		t.Errorf("%d requests cut off, %d served", cut.Load(), served.Load())
 	}
-	t.Logf("%d kills: %d requests served, %d cut off, %d documents checked", kills, served.Load(), cut.Load(), int64(kills*len(users))-absent.Load())
+	t.Logf("%d requests served, %d cut off, %d documents checked", served.Load(), cut.Load(), checked.Load())
 }
 
 // redeems reports whether Google gives an access token for the refresh token.

@@ -34,6 +34,8 @@ type world struct {
 	fake  *fakegoogle.Server
 	clock *clock
 	store *countedStore
+
+	clockFile string // where processes of startProcess find how far the clock is ahead
 }
 
 // A process serves every function, as one instance would.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,7 @@ import (
 // out, over midnight. One process after the other is killed with -9, one answer in ten is lost wherever answers are
 // given, one task in twenty is handed to two processes at once, one user in twenty fails once.
 func TestFaultQueueMakesEveryUserExactlyOneEvent(t *testing.T) {
-	users, nobodies, untilMidnight, alive := times(600, 10_000), times(60, 1_000), time.Duration(times(1, 8))*time.Second, time.Duration(times(1000, 2000))*time.Millisecond
+	users, nobodies := times(300, 10_000), times(30, 1_000)
 	addr, project := tokenstoretest.Emulator(t)
 	keys, err := seal.New()
 	if err != nil {
@@ -39,7 +40,7 @@ func TestFaultQueueMakesEveryUserExactlyOneEvent(t *testing.T) {
 	store := openStore(t, addr, project, keys)
 	waitFor(t, "a new emulator is fast enough", func() bool { return store.UseOnce(t.Context(), seal.NewID(), time.Now()) == nil })
 
-	c := &calendarFaults{}
+	c := &calendarFaults{midnightAt: int64(users / 4), killEach: int64(users / 5), kill: make(chan bool), kills: times(4, 60)}
 	balancer := newBalancer(t)
 	w, queue := newQueueWorld(t, store, map[string]string{
 		"TOKEN_KEYSET": string(keys.JSON()), "TOKEN_STORE": "firestore", "GOOGLE_CLOUD_PROJECT": project, "FIRESTORE_EMULATOR_HOST": addr,
@@ -47,7 +48,8 @@ func TestFaultQueueMakesEveryUserExactlyOneEvent(t *testing.T) {
 	}, c.front)
 	queue.lost = func() bool { return rand.N(10) == 0 }
 
-	// Shortly before midnight in Berlin, and long enough before it while the users are made.
+	// Shortly before midnight in Berlin, and long enough before it while the users are made. Midnight comes in the midst of
+	// the work, however fast that is.
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
@@ -56,31 +58,37 @@ func TestFaultQueueMakesEveryUserExactlyOneEvent(t *testing.T) {
 	midnight := time.Date(year, month, day+1, 0, 0, 0, 0, berlin)
 	w.clock.advance(time.Until(midnight.Add(-50 * time.Minute)))
 	on, off := w.grants(c, users, "on", "dailyevent"), w.grants(c, nobodies, "off")
-	w.clock.advance(midnight.Sub(w.clock.now()) - untilMidnight - 4*time.Second)
-	c.midnight = time.Now().Add(midnight.Sub(w.clock.now()))
+	w.clock.advance(midnight.Add(-5 * time.Minute).Sub(w.clock.now()))
+	w.clockFile = filepath.Join(t.TempDir(), "clock")
+	w.shareClock()
+	c.midnight = func() {
+		w.clock.advance(6 * time.Minute)
+		w.shareClock()
+	}
 	slot := midnight.Add(-10 * time.Minute)
 
 	processes := make([]*exec.Cmd, 3)
 	for i := range processes {
 		processes[i] = w.startProcess(t, balancer.addrs[i])
 	}
-	waitFor(t, "it is nearly midnight", func() bool { return midnight.Sub(w.clock.now()) <= untilMidnight })
 	killed := make(chan int)
 	stop := make(chan struct{})
 	go func() {
 		n := 0
-		for ; ; n++ {
+		for ; n < c.kills; n++ {
 			select {
 			case <-stop:
 				killed <- n
 				return
-			case <-time.After(alive):
+			case <-c.kill:
 			}
 			i := n % len(processes)
 			processes[i].Process.Kill()
 			processes[i].Wait()
 			processes[i] = w.startProcess(t, balancer.addrs[i])
 		}
+		<-stop
+		killed <- n
 	}()
 	began := time.Now()
 	waitFor(t, "the scheduler is heard", func() bool {
@@ -131,8 +139,12 @@ func TestFaultQueueMakesEveryUserExactlyOneEvent(t *testing.T) {
 
 // calendarFaults are what calls of Calendar meet.
 type calendarFaults struct {
-	unlucky  sync.Map // by Authorization header: *atomic.Int64, how many of the user's next calls fail
-	midnight time.Time
+	unlucky    sync.Map  // by Authorization header: *atomic.Int64, how many of the user's next calls fail
+	midnightAt int64     // after so many calls it becomes midnight,
+	midnight   func()    // by this
+	killEach   int64     // after so many calls, each time, a process is killed,
+	kill       chan bool // if none is being killed,
+	kills      int       // and at most so many
 
 	before, after, refused, lost atomic.Int64
 }
@@ -144,10 +156,17 @@ func (c *calendarFaults) front(w http.ResponseWriter, r *http.Request, google ht
 		return
 	}
 	time.Sleep(20 * time.Millisecond)
-	if time.Now().Before(c.midnight) {
-		c.before.Add(1)
-	} else {
+	switch n := c.before.Load(); {
+	case n >= c.midnightAt:
 		c.after.Add(1)
+	case c.before.Add(1) == c.midnightAt:
+		c.midnight()
+	}
+	if (c.before.Load()+c.after.Load())%c.killEach == 0 {
+		select {
+		case c.kill <- true:
+		default:
+		}
 	}
 	if left, ok := c.unlucky.Load(r.Header.Get("Authorization")); ok && left.(*atomic.Int64).Add(-1) >= 0 {
 		c.refused.Add(1)
@@ -190,7 +209,10 @@ func (w *world) grants(c *calendarFaults, n int, name string, jobs ...string) []
 			res.Body.Close()
 			if i%20 == 0 {
 				left := new(atomic.Int64)
-				left.Store(3)
+				left.Store(3) // as often as one turn tries
+				if i == 0 {
+					left.Store(int64(3 * (c.kills + 2))) // so that no kill makes all forget that somebody is to be tried again
+				}
 				c.unlucky.Store(string(header), left)
 			}
 			g := &tokenstore.Grant{Owner: subjects[i], Email: subjects[i] + "@example.com", Status: tokenstore.Active, Client: "test-client", RefreshToken: "1//0",
@@ -232,12 +254,22 @@ func newBalancer(t *testing.T) *balancer {
 	return b
 }
 
+// shareClock has the processes of startProcess go by the world's clock.
+func (w *world) shareClock() {
+	if err := os.WriteFile(w.clockFile+".new", []byte(time.Duration(w.clock.ahead.Load()).String()), 0o600); err != nil {
+		w.t.Error(err)
+	}
+	if err := os.Rename(w.clockFile+".new", w.clockFile); err != nil {
+		w.t.Error(err)
+	}
+}
+
 // startProcess starts this test's binary as a process that serves every function at addr, with the world's environment
 // and clock. It ends when its standard input does: with us.
 func (w *world) startProcess(t *testing.T, addr string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^TestServeAsProcess$")
 	cmd.Stdout, cmd.Stderr = w.log, w.log
-	cmd.Env = append(os.Environ(), "SERVE_AT="+addr, "SERVE_AHEAD="+time.Duration(w.clock.ahead.Load()).String())
+	cmd.Env = append(os.Environ(), "SERVE_AT="+addr, "SERVE_CLOCK="+w.clockFile)
 	for name, value := range w.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -261,11 +293,18 @@ func TestServeAsProcess(t *testing.T) {
 	if addr == "" {
 		t.Skip("this is what another test starts")
 	}
-	ahead, err := time.ParseDuration(os.Getenv("SERVE_AHEAD"))
-	if err != nil {
-		t.Fatal(err)
+	now := func() time.Time {
+		b, err := os.ReadFile(os.Getenv("SERVE_CLOCK"))
+		if err != nil {
+			t.Error(err)
+		}
+		ahead, err := time.ParseDuration(string(b))
+		if err != nil {
+			t.Error(err)
+		}
+		return time.Now().Add(ahead)
 	}
-	app, err := httpfunc.New(httpfunc.Options{Getenv: os.Getenv, Now: func() time.Time { return time.Now().Add(ahead) }})
+	app, err := httpfunc.New(httpfunc.Options{Getenv: os.Getenv, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -173,7 +173,7 @@ func TestReadmeAddsFunctions(t *testing.T) {
 	run := func(env []string, name string, args ...string) string {
 		t.Helper()
 		cmd := exec.Command(name, args...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+		cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "GOFLAGS=-trimpath", "CGO_ENABLED=0"), env...) // so that the folder's name makes nothing new
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", cmd, err, out)

@@ -1,7 +1,6 @@
 package all_test
 
 import (
-	"fmt"
 	"log"
 	"maps"
 	"net/http"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"functions.local/oauth/shared/fakegoogle"
-	"functions.local/oauth/shared/seal"
 	"functions.local/oauth/shared/tokenstore/tokenstoretest"
 )
 
@@ -149,37 +147,4 @@ func TestNoSecretShowsInWhatIsWritten(t *testing.T) {
 		w.secrets.in(t, wrote.where, wrote.text)
 	}
 	w.secrets.in(t, "Firestore", string(tokenstoretest.RawDocuments(t, addr, project)))
-}
-
-func TestStoredTokenIsSealedForItsUserAndField(t *testing.T) {
-	addr, project := tokenstoretest.Emulator(t)
-	w := newFirestoreWorld(t, addr, project)
-	b, g := w.signedIn(ada), w.signedIn(grace)
-	raw := string(tokenstoretest.RawDocuments(t, addr, project))
-	for _, user := range []string{ada, grace} {
-		stored := w.grant(user)
-		for name, token := range map[string]seal.Secret{"refresh token": stored.RefreshToken, "access token": stored.AccessToken} {
-			if token == "" || strings.Contains(raw, string(token)) || strings.Contains(raw, string(token[5:])) {
-				t.Errorf("%s's %s: there and in clear", user, name)
-			}
-		}
-	}
-	if !strings.Contains(raw, ada) {
-		t.Error("the documents were not read")
-	}
-	document := func(user string) string { return "grants/" + subjectOf(t, w.fake, user) }
-	of := tokenstoretest.RawDocument(t, addr, project, document(ada))
-	for name, patch := range map[string]string{
-		"another user's token": fmt.Sprintf(`{"refresh_token":%s,"access_token":%s}`, of["refresh_token"], of["access_token"]),
-		"another field":        `{"refresh_token":` + string(tokenstoretest.RawDocument(t, addr, project, document(grace))["access_token"]) + `}`,
-	} {
-		tokenstoretest.RawPatch(t, addr, project, document(grace), patch)
-		w.fake.ResetCalls()
-		expect(t, g.getJSON("/listlabels"), http.StatusUnauthorized, "cannot be read any more")
-		if n := w.fake.Calls("/"); n != 0 {
-			t.Errorf("%s: %d calls to Google", name, n)
-		}
-		expect(t, g.visit("/listlabels", grace), http.StatusOK, grace)
-	}
-	expect(t, b.get("/listlabels"), http.StatusOK, ada)
 }

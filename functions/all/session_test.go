@@ -3,10 +3,8 @@ package all_test
 import (
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"functions.local/oauth/shared/fakegoogle"
 	"functions.local/oauth/shared/seal"
@@ -152,53 +150,4 @@ func manyCookies(n int) string {
 		b.WriteString("c" + strings.Repeat("x", i%7) + "=1; ")
 	}
 	return b.String()
-}
-
-func TestSessionEnds(t *testing.T) {
-	const day = 24 * time.Hour
-	newSession := func(t *testing.T) (*world, *browser) {
-		w := newWorld(t, tokenstore.NewMemory(), nil)
-		return w, w.signedIn(ada)
-	}
-	t.Run("after 7 idle days", func(t *testing.T) {
-		w, b := newSession(t)
-		w.clock.advance(7*day - time.Minute)
-		expect(t, b.copy().get("/listlabels"), http.StatusOK)
-		w.clock.advance(2 * time.Minute)
-		expect(t, b.get("/listlabels"), http.StatusFound)
-	})
-	t.Run("after 30 days in all", func(t *testing.T) {
-		w, b := newSession(t)
-		for range 5 {
-			w.clock.advance(6*day - time.Second)
-			if w.clock.ahead.Load() < int64(30*day-time.Minute) {
-				expect(t, b.get("/listlabels"), http.StatusOK)
-			}
-		}
-		expect(t, b.copy().get("/listlabels"), http.StatusOK)
-		w.clock.advance(time.Minute)
-		expect(t, b.get("/listlabels"), http.StatusFound)
-	})
-	t.Run("on the server when signed out, so that a copied cookie is dead", func(t *testing.T) {
-		w, b := newSession(t)
-		thief := b.copy()
-		expect(t, thief.get("/listlabels"), http.StatusOK)
-		expect(t, b.post("/account", url.Values{"action": {"sign_out"}}), http.StatusOK)
-		expect(t, thief.get("/listlabels"), http.StatusFound)
-		expect(t, thief.post("/account", url.Values{"action": {"disconnect"}}), http.StatusUnauthorized)
-		if g := w.grant(ada); len(g.Sessions) != 0 || !g.Usable() {
-			t.Errorf("%d sessions, usable: %v", len(g.Sessions), g.Usable())
-		}
-	})
-	t.Run("and is not brought back by an answer that was under way", func(t *testing.T) {
-		w, b := newSession(t)
-		w.clock.advance(59 * time.Minute)
-		if a := b.get("/listlabels"); a.header.Get("Set-Cookie") != "" {
-			t.Error("the cookie was reissued within the hour")
-		}
-		w.clock.advance(2 * time.Minute)
-		if a := b.get("/listlabels"); a.header.Get("Set-Cookie") == "" {
-			t.Error("the cookie was not reissued after an hour")
-		}
-	})
 }

@@ -21,8 +21,9 @@ import (
 	"functions.local/oauth/shared/tokenstore/tokenstoretest"
 )
 
-// withinFirestore is how soon whoever waits for Firestore has to be answered.
-const withinFirestore = 5 * time.Second
+// withinFirestore is how soon whoever waits for Firestore has to be answered, on however busy a machine. The store's own
+// tests hold it to 5 s; Firestore's client would take 60 s.
+const withinFirestore = 20 * time.Second
 
 // storePaths returns a request for each way into the functions that needs the store, as a page and as
 // a program ask, for a browser in which a user is signed in.
@@ -85,9 +86,6 @@ func wantUnavailable(t *testing.T, b *browser, requests map[string]*http.Request
 	all.Wait()
 }
 
-// nobody listens there. On an address that was free a moment ago another test might.
-const nobody = "127.0.0.1:1"
-
 func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 	t.Parallel()
 	proxied := func(fail func(*tokenstoretest.Proxy)) func(*testing.T, string) (string, func()) {
@@ -97,11 +95,7 @@ func TestFaultFirestoreThatDoesNotAnswerIs503OnEveryPath(t *testing.T) {
 		}
 	}
 	modes := map[string]func(t *testing.T, emulator string) (addr string, fail func()){
-		"nobody listens":  func(t *testing.T, _ string) (string, func()) { return nobody, func() {} },
-		"it hangs":        proxied((*tokenstoretest.Proxy).Mute),
-		"it is slow":      proxied(func(p *tokenstoretest.Proxy) { p.Delay(8 * time.Second) }),
-		"it answers half": proxied(func(p *tokenstoretest.Proxy) { p.Halve(1 << 20) }),
-		"it is ABORTED":   func(t *testing.T, _ string) (string, func()) { return refusingFirestore(t, codes.Aborted), func() {} },
+		"it hangs": proxied((*tokenstoretest.Proxy).Mute),
 		"it is UNAVAILABLE": func(t *testing.T, _ string) (string, func()) {
 			return refusingFirestore(t, codes.Unavailable), func() {}
 		},
@@ -138,65 +132,47 @@ func refusingFirestore(t *testing.T, code codes.Code) string {
 	return l.Addr().String()
 }
 
-// TestFaultGoogleThatDoesNotAnswerIs503 puts a faulty network before Google, at a sign-in, at a refresh
-// and at an API call.
-func TestFaultGoogleThatDoesNotAnswerIs503(t *testing.T) {
+// TestFaultGoogleThatHangsIs503 has Google say nothing at a sign-in, at a refresh and at an API call.
+func TestFaultGoogleThatHangsIs503(t *testing.T) {
 	t.Parallel()
-	halves := func(p *tokenstoretest.Proxy) { p.Halve(1 << 20) }
-	var all sync.WaitGroup
-	defer all.Wait()
-	for name, c := range map[string]struct {
-		fail   func(*tokenstoretest.Proxy) // nil: nobody listens
-		status [3]int                      // at a sign-in, a refresh, an API call
-	}{
-		"nobody listens": {nil, [3]int{503, 503, 503}},
-		// What an API said makes no sense when its end is missing; a token that did not come whole did not come.
-		"it answers half": {halves, [3]int{503, 503, 502}},
-		"it hangs":        {(*tokenstoretest.Proxy).Mute, [3]int{503, 503, 503}},
-	} {
-		for i, when := range []string{"a sign-in", "a refresh", "an API call"} {
-			google := func(t *testing.T) {
-				if name == "it hangs" && i == 2 && !*long {
-					t.Skip("takes 30 s: -long")
-				}
-				w := newWorld(t, tokenstore.NewMemory(), nil)
-				b := w.signedIn(ada)
-				before := w.grant(ada)
-				addr := nobody
-				var p *tokenstoretest.Proxy
-				if c.fail != nil {
-					p = tokenstoretest.NewProxy(t, strings.TrimPrefix(w.env["GOOGLE_BASE_URL"], "http://"))
-					addr = p.Addr
-				}
-				failing := b.at(w.start(t, w.envWith("GOOGLE_BASE_URL", "http://"+addr)))
-				target := func() string { return "/listlabels" }
-				switch i {
-				case 0:
-					target = func() string {
-						return pathOf(b.callback("/oauth2init?account=new", fakegoogle.Decision{User: ada}))
-					}
-				case 1:
-					w.clock.advance(2 * time.Hour)
-				}
-				var requests []*http.Request
-				for _, accept := range []string{"text/html", "application/json"} {
-					requests = append(requests, failing.request("GET", target(), nil, "Accept", accept))
-				}
-				if c.fail != nil {
-					c.fail(p)
-				}
-				atOnce(2, func(j int) {
-					a := failing.do(requests[j])
-					if a.status != c.status[i] || (a.status == 503) != (a.header.Get("Retry-After") != "") || a.location() != "" {
-						t.Errorf("%d, want %d; Retry-After %q, Location %q", a.status, c.status[i], a.header.Get("Retry-After"), a.location())
-					}
-				})
-				if after := w.grant(ada); after.RefreshToken != before.RefreshToken || !after.Usable() {
-					t.Error("the grant did not stay what it was")
-				}
-				expect(t, b.get("/listlabels"), http.StatusOK, "label(s) found:")
+	if testing.Short() {
+		t.Skip("it waits for as long as we wait for Google")
+	}
+	for i, when := range []string{"a sign-in", "a refresh", "an API call"} {
+		t.Run("at "+when, func(t *testing.T) {
+			t.Parallel()
+			if i == 2 && !*long {
+				t.Skip("takes 30 s: -long")
 			}
-			all.Go(func() { t.Run(name+" at "+when, google) })
-		}
+			w := newWorld(t, tokenstore.NewMemory(), nil)
+			b := w.signedIn(ada)
+			before := w.grant(ada)
+			p := tokenstoretest.NewProxy(t, strings.TrimPrefix(w.env["GOOGLE_BASE_URL"], "http://"))
+			failing := b.at(w.start(t, w.envWith("GOOGLE_BASE_URL", "http://"+p.Addr)))
+			target := func() string { return "/listlabels" }
+			switch i {
+			case 0:
+				target = func() string {
+					return pathOf(b.callback("/oauth2init?account=new", fakegoogle.Decision{User: ada}))
+				}
+			case 1:
+				w.clock.advance(2 * time.Hour)
+			}
+			var requests []*http.Request
+			for _, accept := range []string{"text/html", "application/json"} {
+				requests = append(requests, failing.request("GET", target(), nil, "Accept", accept))
+			}
+			p.Mute()
+			atOnce(2, func(j int) {
+				a := failing.do(requests[j])
+				if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.location() != "" {
+					t.Errorf("%d, Retry-After %q, Location %q", a.status, a.header.Get("Retry-After"), a.location())
+				}
+			})
+			if after := w.grant(ada); after.RefreshToken != before.RefreshToken || !after.Usable() {
+				t.Error("the grant did not stay what it was")
+			}
+			expect(t, b.get("/listlabels"), http.StatusOK, "label(s) found:")
+		})
 	}
 }

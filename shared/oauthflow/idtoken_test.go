@@ -35,31 +35,55 @@ func TestIDToken(t *testing.T) {
 			}
 		})
 	}
+	for _, sub := range []string{"1", strings.Repeat("1", 255)} {
+		t.Run(fmt.Sprintf("accepts one of a subject of %d characters, without an address", len(sub)), func(t *testing.T) {
+			f, _ := newIssuers(t)
+			who, err := f.verifyIDToken(t.Context(), google.token(t, googleClaims(), "sub", sub, "email", nil), "at", redirect)
+			if err != nil || who.subject != sub || who.email != "" {
+				t.Errorf("%+v, %v", who, err)
+			}
+		})
+	}
 	for name, c := range map[string]struct {
 		changes []any
 		want    expected
 		says    string
 	}{
-		"without the nonce":                     {[]any{"nonce", nil}, redirect, "nonce"},
-		"with another nonce":                    {[]any{"nonce", "m"}, redirect, "nonce"},
-		"with another azp in the redirect flow": {[]any{"azp", "android-client"}, redirect, "azp"},
-		"with another azp in the popup flow":    {[]any{"azp", "android-client"}, popup, "azp"},
-		"for another client on a device":        {[]any{"aud", "android-client"}, device, "audience"},
-		"of a refresh, of somebody else":        {[]any{"sub", "1002"}, refresh, "another subject"},
-		"of a refresh, of another client":       {[]any{"aud", "client-2"}, refresh, "audience"},
-		"of a refresh, of another issuer":       {[]any{"iss", appIssuer}, refresh, "issuer"},
-		"of a refresh, from an hour ago":        {[]any{"iat", now - 3600}, refresh, "iat is 3600 s behind this machine's clock"},
-		"for two clients":                       {[]any{"aud", []string{"client-1", "client-2"}}, redirect, "audiences"},
-		"of another access token":               {[]any{"at_hash", accessTokenHash("other")}, redirect, "at_hash"},
-		"without a subject":                     {[]any{"sub", nil}, redirect, "sub"},
-		"of a subject of 256 characters":        {[]any{"sub", strings.Repeat("1", 256)}, redirect, "sub"},
-		"without a time":                        {[]any{"iat", nil}, redirect, "iat is missing"},
-		"of a clock that is ahead":              {[]any{"iat", now + 312, "exp", now + 3912}, redirect, "iat is 312 s ahead of this machine's clock"},
-		"of a clock that is behind":             {[]any{"iat", now - 600}, redirect, "iat is 600 s behind this machine's clock"},
-		"of a clock that is hours behind":       {[]any{"iat", now - 6*3600, "exp", now - 5*3600}, redirect, "exp is 18000 s behind this machine's clock"},
-		"without an end":                        {[]any{"exp", nil}, redirect, "exp is missing"},
-		"of the app's issuer":                   {[]any{"iss", appIssuer, "aud", "project-1"}, redirect, "issuer"},
-		"that is a service account's":           {[]any{"aud", job}, redirect, "audience"},
+		"without the nonce":                      {[]any{"nonce", nil}, redirect, "nonce"},
+		"with another nonce":                     {[]any{"nonce", "m"}, redirect, "nonce"},
+		"with another azp in the redirect flow":  {[]any{"azp", "android-client"}, redirect, "azp"},
+		"with another azp in the popup flow":     {[]any{"azp", "android-client"}, popup, "azp"},
+		"for another client on a device":         {[]any{"aud", "android-client"}, device, "audience"},
+		"of a refresh, of somebody else":         {[]any{"sub", "1002"}, refresh, "another subject"},
+		"of a refresh, of another client":        {[]any{"aud", "client-2"}, refresh, "audience"},
+		"of a refresh, of another issuer":        {[]any{"iss", appIssuer}, refresh, "issuer"},
+		"of a refresh, from an hour ago":         {[]any{"iat", now - 3600}, refresh, "iat is 3600 s behind this machine's clock"},
+		"for two clients":                        {[]any{"aud", []string{"client-1", "client-2"}}, redirect, "audiences"},
+		"of another access token":                {[]any{"at_hash", accessTokenHash("other")}, redirect, "at_hash"},
+		"without a subject":                      {[]any{"sub", nil}, redirect, "sub"},
+		"of a subject of 256 characters":         {[]any{"sub", strings.Repeat("1", 256)}, redirect, "sub"},
+		"without a time":                         {[]any{"iat", nil}, redirect, "iat is missing"},
+		"of a clock that is ahead":               {[]any{"iat", now + 312, "exp", now + 3912}, redirect, "iat is 312 s ahead of this machine's clock"},
+		"of a clock that is behind":              {[]any{"iat", now - 600}, redirect, "iat is 600 s behind this machine's clock"},
+		"of a clock that is hours behind":        {[]any{"iat", now - 6*3600, "exp", now - 5*3600}, redirect, "exp is 18000 s behind this machine's clock"},
+		"without an end":                         {[]any{"exp", nil}, redirect, "exp is missing"},
+		"with an empty nonce":                    {[]any{"nonce", ""}, redirect, "nonce"},
+		"with an empty azp":                      {[]any{"azp", ""}, redirect, "azp"},
+		"with an azp that is a number":           {[]any{"azp", 7}, redirect, ""},
+		"with an empty hash":                     {[]any{"at_hash", ""}, redirect, "at_hash"},
+		"of an empty subject":                    {[]any{"sub", ""}, redirect, "sub"},
+		"of a subject that is a number":          {[]any{"sub", 7}, redirect, ""},
+		"of no subject, with an address instead": {[]any{"sub", nil, "user_id", "ada@example.com"}, redirect, "sub"},
+		"with an address that is a list":         {[]any{"email", []string{"ada@example.com"}}, redirect, ""},
+		"of nobody":                              {[]any{"iss", nil}, redirect, "issuer"},
+		"of Google with a slash":                 {[]any{"iss", Issuer + "/"}, redirect, "issuer"},
+		"for nobody":                             {[]any{"aud", nil}, redirect, "audience"},
+		"for no client but in azp":               {[]any{"aud", []string{}}, redirect, "audience"},
+		"of the time 0":                          {[]any{"iat", 0}, redirect, "iat"},
+		"with an end that is a word":             {[]any{"exp", "soon"}, redirect, ""},
+		"of a start that is to come":             {[]any{"nbf", now + 600}, redirect, ""},
+		"of the app's issuer":                    {[]any{"iss", appIssuer, "aud", "project-1"}, redirect, "issuer"},
+		"that is a service account's":            {[]any{"aud", job}, redirect, "audience"},
 	} {
 		t.Run("refuses one "+name+", and says so", func(t *testing.T) {
 			f, _ := newIssuers(t)
