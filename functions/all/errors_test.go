@@ -127,6 +127,7 @@ func TestErrorIsAnsweredByItsCause(t *testing.T) {
 		"a panic":                         {func(*world) {}, "/probe?how=panic+with+a+string", 500, "internal", false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, &fickleStore{Store: tokenstore.NewMemory()}, nil)
 			b := w.signedIn(ada)
 			before := w.grant(ada)
