@@ -78,7 +78,8 @@ func TestSecurityEvents(t *testing.T) {
 		want  int
 	}{
 		"forged": {func(w *world) string {
-			other := fakegoogle.New(fakegoogle.Options{Now: w.clock.now}) // with a key of its own
+			other := fakegoogle.New(fakegoogle.Options{Now: w.clock.now})
+			other.RotateKeys()
 			return other.SecurityEvent(subjectOf(t, w.fake, ada), "account-disabled", "hijacking", func(c map[string]any) { c["aud"] = "test-client" })
 		}, http.StatusBadRequest},
 		"an ID token": {func(w *world) string {

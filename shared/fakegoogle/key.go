@@ -15,9 +15,14 @@ import (
 
 // A keyring holds the signing keys that are published, the current one first.
 type keyring struct {
-	mu   sync.Mutex
-	keys []signingKey
+	first func() *rsa.PrivateKey
+	mu    sync.Mutex
+	keys  []signingKey
 }
+
+// The first keys of Google and of the app's issuer are the same for all Servers of a process, since a new one takes
+// about 0.1 s to make.
+var firstKey, firstAppKey = sync.OnceValue(newRSAKey), sync.OnceValue(newRSAKey)
 
 type signingKey struct {
 	id  string
@@ -35,7 +40,7 @@ func (k *keyring) current() signingKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.keys) == 0 {
-		k.keys = []signingKey{named(newRSAKey())}
+		k.keys = []signingKey{named(k.first())}
 	}
 	return k.keys[0]
 }

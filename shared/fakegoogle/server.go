@@ -48,7 +48,7 @@ type Server struct {
 type Options struct {
 	Clients    []Client         // registered OAuth clients; AddClient adds more
 	Now        func() time.Time // default: time.Now
-	SigningKey *rsa.PrivateKey  // the first one; default: a new one, which takes about 0.1 s to make
+	SigningKey *rsa.PrivateKey  // the first one; default: one for all Servers of the process
 	Public     string           // as for SetPublic, where it is known already
 }
 
@@ -58,8 +58,8 @@ type Options struct {
 func New(opts Options) *Server {
 	s := &Server{
 		now:           opts.Now,
-		keys:          &keyring{},
-		appKeys:       &keyring{},
+		keys:          &keyring{first: firstKey},
+		appKeys:       &keyring{first: firstAppKey},
 		clients:       map[string]Client{},
 		browsers:      map[string]*browser{},
 		codes:         map[string]*authCode{},
