@@ -13,6 +13,9 @@ import (
 )
 
 func TestDeadFirestore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for the store's time limit")
+	}
 	t.Parallel()
 	closed := listen(t)
 	closed.Close()
