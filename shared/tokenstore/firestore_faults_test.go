@@ -29,6 +29,16 @@ func TestDeadFirestore(t *testing.T) {
 		})
 	}
 
+	t.Run("one whose answers break off is ErrUnavailable in time", func(t *testing.T) {
+		t.Parallel()
+		addr, project := tokenstoretest.Emulator(t)
+		p := tokenstoretest.NewProxy(t, addr)
+		f := openFirestore(t, p.Addr, project, newKeyset(t))
+		put(t, f, tokenstoretest.Full("alice"))
+		p.Halve(1 << 20)
+		wantUnavailable(t, f)
+	})
+
 	t.Run("the caller's own end is the context's error", func(t *testing.T) {
 		t.Parallel()
 		f := openFirestore(t, listen(t).Addr().String(), "p", newKeyset(t))
