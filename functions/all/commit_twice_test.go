@@ -18,7 +18,7 @@ import (
 // Firestore each time: first that to the first call, then that to the second, and so on.
 func TestFaultCommitSentTwiceEndsInTheSameState(t *testing.T) {
 	const (
-		replies = 27 // of Firestore, in the whole story
+		replies = 27 // of Firestore, in the whole story; more where a busy machine has calls made again
 		atATime = 3
 	)
 	each := 3 // the others, too, in the whole check
@@ -28,8 +28,8 @@ func TestFaultCommitSentTwiceEndsInTheSameState(t *testing.T) {
 	atOnce(atATime, func(first int) {
 		for lose := first; lose <= replies; lose += atATime * each {
 			t.Run(fmt.Sprint("reply ", lose), func(t *testing.T) {
-				if lost := loseReply(t, lose); lost != (lose < replies) {
-					t.Errorf("lost: %v", lost)
+				if !loseReply(t, lose) && lose < replies {
+					t.Error("no reply was lost: the story has fewer")
 				}
 			})
 		}

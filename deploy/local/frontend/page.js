@@ -38,7 +38,8 @@ async function run(name, body) {
   tellState();
 }
 
-// tellState says which Google account is connected, and what it permits.
+// tellState says which Google account is connected, and what it permits. It does so below all that can be clicked, which
+// must not move when the answer comes.
 async function tellState() {
   const permitted = new Set();
   try {
@@ -50,6 +51,7 @@ async function tellState() {
   }
   for (const item of at("permissions").children) item.hidden = !permitted.has(item.dataset.scope);
   at("permissions").hidden = permitted.size === 0;
+  at("account").hidden = false;
 }
 
 // offer tells of an error, with the ways on that it has. replace says that the user wants another Google
