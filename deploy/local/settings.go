@@ -27,7 +27,8 @@ From the environment:
   FIRESTORE_EMULATOR_HOST  keeps the grants in a Firestore emulator; needs TOKEN_KEYSET
   GOOGLE_BASE_URL          another stand-in for Google; needs OAUTH_CLIENT_JSON
   AUTH_ISSUER              whose ID tokens the front end's page sends, in place of the stand-in's:
-                           https://accounts.google.com shows One Tap
+                           https://accounts.google.com shows One Tap; with another one there is
+                           no such page, and your own app calls
   FRONT_ENDS               pages of your own front ends, in place of those of the usual servers
 `
 

@@ -35,7 +35,7 @@ func run(args []string, out io.Writer) error {
 	f := flag.NewFlagSet("new", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	from := f.String("from", "listlabels", "")
-	if len(args) == 0 || f.Parse(args[1:]) != nil || f.NArg() > 0 {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") || f.Parse(args[1:]) != nil || f.NArg() > 0 {
 		return errors.New(strings.TrimSpace(usage))
 	}
 	name := args[0]

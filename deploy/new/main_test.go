@@ -84,6 +84,7 @@ func TestNewRefuses(t *testing.T) {
 		says string
 	}{
 		"no name":                            {nil, "usage"},
+		"a flag in place of a name":          {[]string{"-h"}, "usage"},
 		"two names":                          {[]string{"one", "two"}, "usage"},
 		"an unknown flag":                    {[]string{"tasks", "-form", "x"}, "usage"},
 		"a name that is taken":               {[]string{"listlabels"}, "there already"},

@@ -47,8 +47,9 @@ func TestFrontEndsAreExact(t *testing.T) {
 					t.Errorf("%s: %q, want %q", name, got.Get(name), want)
 				}
 			}
-			if got := ask(http.MethodGet, origin, bearer...); got.Get("Access-Control-Allow-Origin") != origin || got.Get("Vary") != "Origin" {
-				t.Errorf("a refused bearer cannot be read: %v", got)
+			if got := ask(http.MethodGet, origin, bearer...); got.Get("Access-Control-Allow-Origin") != origin || got.Get("Vary") != "Origin" ||
+				got.Get("Access-Control-Expose-Headers") != "Retry-After" {
+				t.Errorf("a refused bearer, or when to come again, cannot be read: %v", got)
 			}
 		})
 	}
