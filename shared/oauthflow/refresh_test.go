@@ -264,6 +264,18 @@ func TestTheIDTokenOfARefresh(t *testing.T) {
 			t.Errorf("%v, %s", err, w.grant(ada).Email)
 		}
 	})
+	t.Run("brings the domain that the account has moved to, and takes none away", func(t *testing.T) {
+		w := later(t, nil)
+		w.google.EditIDToken(func(claims map[string]any) { claims["hd"] = "lovelace.example" })
+		if err := w.works(ada, labels); err != nil || w.grant(ada).Domain != "lovelace.example" {
+			t.Errorf("%v, %q", err, w.grant(ada).Domain)
+		}
+		w.advance(2 * time.Hour)
+		w.google.EditIDToken(func(claims map[string]any) { delete(claims, "hd") })
+		if err := w.works(ada, labels); err != nil || w.grant(ada).Domain != "lovelace.example" {
+			t.Errorf("%v, %q", err, w.grant(ada).Domain)
+		}
+	})
 	t.Run("of an app's user names the account that is connected", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.connect("app:x:7", ada, labels)

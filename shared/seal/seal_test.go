@@ -146,6 +146,10 @@ func TestDisabledKey(t *testing.T) {
 	if _, err := old.Disabled(id); err == nil {
 		t.Error("the primary key was disabled")
 	}
+	has := fmt.Sprintf("which has %d (disabled), %d (primary)", id, disabled.handle.KeysetInfo().GetPrimaryKeyId())
+	if _, err := disabled.Disabled(1); err == nil || !strings.HasSuffix(err.Error(), has) {
+		t.Errorf("a key that is not there: %v, want … %s", err, has)
+	}
 
 	t.Run("is never made the primary by a rotation", func(t *testing.T) {
 		added, err := old.Added()

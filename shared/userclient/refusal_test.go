@@ -79,6 +79,7 @@ func TestRead(t *testing.T) {
 		"the project's queries a day":                 {403, oldFormat(403, "rateLimitExceeded", queries("Queries per day")), daily},
 		"the project's day, newer format":             {429, newFormat(429, "RATE_LIMIT_EXCEEDED", "x", `"quota_limit":"UploadsPerDayPerProject"`), daily},
 		"YouTube's quota":                             {403, oldFormat(403, "quotaExceeded", `You have exceeded your <a href="/youtube/v3/getting-started#quota">quota</a>.`), daily},
+		"a quota of no name":                          {403, oldFormat(403, "quotaExceeded", "Quota exceeded."), ofUser},
 		"a user's queries a day":                      {403, oldFormat(403, "rateLimitExceeded", queries("Queries per day per user")), want{RateLimited, User, true, today, 429, "20 hours"}},
 		"a user's day, by the reason alone":           {403, oldFormat(403, "userRateLimitExceeded", queries("Queries per day")), want{RateLimited, User, true, today, 429, "20 hours"}},
 		"Calendar's guard against spam":               {403, oldFormat(403, "quotaExceeded", "Calendar usage limits exceeded."), want{UsageLimit, User, true, time.Hour, 429, "60 minutes"}},
