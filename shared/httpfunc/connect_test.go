@@ -22,7 +22,7 @@ func newAppKit(t *testing.T) *kit {
 	var k *kit
 	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { k.google.ServeHTTP(w, r) }))
 	t.Cleanup(issuer.Close)
-	k = newKit(t, "AUTH_ISSUER", issuer.URL+"/app", "AUTH_AUDIENCE", fakegoogle.AppAudience, "FRONT_ENDS", "https://app.example/first "+frontEnd)
+	k = newKit(t, "AUTH_ISSUER", issuer.URL+"/app", "AUTH_AUDIENCE", fakegoogle.AppAudience, "FRONT_ENDS", "https://app.example/first "+frontEnd+" https://other.example/in")
 	k.google.SetPublic(issuer.URL)
 	return k
 }
@@ -80,11 +80,12 @@ func TestConnect(t *testing.T) {
 func TestFrontEnd(t *testing.T) {
 	k := newAppKit(t)
 	for name, tt := range map[string]struct{ query, origin, want string }{
-		"the page that is asked for":                 {"return_to=" + url.QueryEscape(frontEnd), "", frontEnd},
-		"else the first of the origin":               {"return_to=" + url.QueryEscape(frontEnd+"/x"), "https://app.example", "https://app.example/first"},
-		"else the first":                             {"return_to=https://evil.example", "https://evil.example", "https://app.example/first"},
-		"no page that begins like one":               {"return_to=" + url.QueryEscape(frontEnd+".evil.example"), "null", "https://app.example/first"},
-		"not where the first of two names something": {"return_to=/x&return_to=" + url.QueryEscape(frontEnd), "", "https://app.example/first"},
+		"the page that is asked for":                    {"return_to=" + url.QueryEscape(frontEnd), "", frontEnd},
+		"else the first of the origin":                  {"return_to=" + url.QueryEscape(frontEnd+"/x"), "https://app.example", "https://app.example/first"},
+		"else the first of the origin, whichever it is": {"", "https://other.example", "https://other.example/in"},
+		"else the first":                                {"return_to=https://evil.example", "https://evil.example", "https://app.example/first"},
+		"no page that begins like one":                  {"return_to=" + url.QueryEscape(frontEnd+".evil.example"), "null", "https://app.example/first"},
+		"not where the first of two names something":    {"return_to=/x&return_to=" + url.QueryEscape(frontEnd), "", "https://app.example/first"},
 	} {
 		r := request("GET", "/probe?"+tt.query, "", "Origin", tt.origin)
 		if got := (&exchange{App: k.App, r: r}).frontEnd(); got != tt.want {
