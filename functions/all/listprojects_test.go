@@ -27,6 +27,9 @@ func TestListProjects(t *testing.T) {
 	if got, want := consent.Query().Get("scope"), "openid email "+cloudReadOnly; got != want {
 		t.Errorf("asked for %q, want just what is missing: %q", got, want)
 	}
+	if q := consent.Query(); q.Get("access_type") != "online" || q.Get("include_granted_scopes") == "true" {
+		t.Errorf("asked together with what was granted, or for good: %s", consent)
+	}
 	expect(t, b.getJSON("/listprojects"), http.StatusUnauthorized, `"error":"consent_required"`, `"missing_scopes":["`+cloudReadOnly+`"]`)
 
 	page = b.visit("/listprojects", ada)

@@ -110,6 +110,24 @@ func TestNothingThatARequestHoldsMakesALongLogLine(t *testing.T) {
 	}
 }
 
+// A client that hangs up is nobody's fault; an upstream that hangs up is.
+func TestRequestThatItsClientGaveUp(t *testing.T) {
+	k := newKit(t)
+	for gone, says := range map[bool]string{true: "level=INFO msg=\"request given up by its client\"", false: "level=ERROR msg=\"request failed\""} {
+		k.logged.Reset()
+		ctx, cancel := context.WithCancel(t.Context())
+		if gone {
+			cancel()
+		}
+		x := &exchange{App: k.App, f: &handler{}, log: k.log, r: request("GET", "/", "").WithContext(ctx)}
+		x.logProblem(x.problemOf(context.Canceled), context.Canceled)
+		cancel()
+		if got := k.logged.String(); !strings.Contains(got, says) {
+			t.Errorf("client gone %t: %s", gone, got)
+		}
+	}
+}
+
 // What Cloud Logging reads of a line [Cloud Logging: structured logging].
 func TestLogLineOfADeployedProcess(t *testing.T) {
 	var b bytes.Buffer

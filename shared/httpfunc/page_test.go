@@ -113,6 +113,13 @@ func TestPage(t *testing.T) {
 			t.Errorf("a link that does not parse: %s", got)
 		}
 	})
+	t.Run("writes a list, each item with its other name as its title", func(t *testing.T) {
+		page := show(t, `{{.List .Value}}`, []Item{{Text: "Inbox", Name: "INBOX"}, {Text: "<b>"}}, &pageData{})
+		want := "<ul class=\"list\">\n<li><bdi title=\"INBOX\">Inbox</bdi></li>\n<li><bdi>&lt;b&gt;</bdi></li>\n</ul>"
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
+		}
+	})
 	t.Run("keeps what is somebody's inert", func(t *testing.T) {
 		const hostile = `"'><script>alert(1)</script>{{.Value}}`
 		page := show(t, `<p>{{.Value}}</p><input value="{{.Value}}">`, hostile, &pageData{Alert: &alert{Text: hostile, ConsentURL: "javascript:alert(1)", Request: hostile}})
