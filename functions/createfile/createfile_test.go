@@ -439,3 +439,12 @@ func TestAnswerWithoutAFile(t *testing.T) {
 		}
 	}
 }
+
+// The API client may read on after an upload has failed, and the request's body ends with the request.
+func TestContentIsNotReadAfterTheUpload(t *testing.T) {
+	s := &source{content: strings.NewReader("text")}
+	s.stop()
+	if n, err := s.Read(make([]byte, 4)); n != 0 || !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("%d, %v", n, err)
+	}
+}
