@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
 	"google.golang.org/grpc/codes"
@@ -27,6 +29,25 @@ func TestCall(t *testing.T) {
 		}
 	}
 
+	// With a clock of its own, a busy machine makes no difference to the limit (requirement 31).
+	t.Run("a failure that goes on, and an answer that does not come, are ErrUnavailable within 5 s", func(t *testing.T) {
+		for name, do := range map[string]func(context.Context, *firestore.Client) error{
+			"aborted": func(context.Context, *firestore.Client) error { return status.Error(codes.Aborted, "always") },
+			"silent": func(ctx context.Context, _ *firestore.Client) error {
+				<-ctx.Done()
+				return status.FromContextError(ctx.Err()).Err()
+			},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				f := &Firestore{attempt: &attempt{ended: make(chan struct{})}}
+				close(f.attempt.ended)
+				begin := time.Now()
+				if err := f.call(t.Context(), do); !errors.Is(err, ErrUnavailable) || time.Since(begin) > 5*time.Second {
+					t.Errorf("%s: %v after %v", name, err, time.Since(begin))
+				}
+			})
+		}
+	})
 	t.Run("an end of the caller's context during the pause is its error", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		err := f.call(ctx, func(context.Context, *firestore.Client) error {
