@@ -142,11 +142,11 @@ func (x *exchange) accountPage() *View {
 	for _, s := range slices.Backward(g.Sessions) {
 		a.Sessions = append(a.Sessions, sessionInfo{s.Hash, s.Start, s.Hash == seal.HashID(x.session.ID), s.Browser, ageOf(x.now().Sub(s.Start))})
 	}
-	if !x.json {
-		a.last = x.lastSlots()
-	}
 	if !x.json && (x.form.Get("confirm") == "disconnect" || x.form.Get("action") == "disconnect" && x.r.Method == http.MethodPost) {
 		return disconnectView.View(a)
+	}
+	if !x.json {
+		a.last = x.lastSlots()
 	}
 	return accountView.View(a)
 }

@@ -142,7 +142,7 @@ type pageData struct {
 	Value    any
 	Alert    *alert
 	Home     string // what the page at BASE_URL/ is called, or ""
-	Known    bool   // it was found out who is asking, if it is anybody
+	Known    bool   // it is known who is asking, which may be nobody
 	SignedIn bool   // somebody is
 	Email    string // their address, or ""
 	Switched bool   // another account was just left for theirs
