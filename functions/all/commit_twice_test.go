@@ -43,7 +43,7 @@ func loseReply(t *testing.T, lose int) bool {
 	proxy := tokenstoretest.NewProxy(t, addr)
 	p := w.another(t, openStore(t, proxy.Addr, project, w.keyset()))
 	b := w.browserAt(p)
-	proxy.LoseReply(lose)
+	proxy.LoseReplies(lose, 1)
 
 	wantOK := func(r *http.Request, text string) {
 		t.Helper()

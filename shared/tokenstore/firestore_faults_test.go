@@ -35,7 +35,7 @@ func TestDeadFirestore(t *testing.T) {
 		p := tokenstoretest.NewProxy(t, addr)
 		f := openFirestore(t, p.Addr, project, newKeyset(t))
 		put(t, f, tokenstoretest.Full("alice"))
-		p.Halve(1 << 20)
+		p.LoseReplies(0, 1<<20)
 		wantUnavailable(t, f)
 	})
 
@@ -92,7 +92,7 @@ func TestLostReply(t *testing.T) {
 		p := tokenstoretest.NewProxy(t, addr)
 		f := openFirestore(t, p.Addr, project, newKeyset(t))
 		put(t, f, tokenstoretest.Full("alice"))
-		p.LoseReply(after)
+		p.LoseReplies(after, 1)
 		err := call(f)
 		if p.Lost() != 1 {
 			t.Fatalf("%d replies were lost; %v", p.Lost(), err)

@@ -21,9 +21,8 @@ type Proxy struct {
 	open  map[net.Conn]bool // to clients and to the server
 	muted bool
 	delay time.Duration
-	halve int // answers that are yet to be halved
 	pass  int // replies that are passed on before one is lost
-	lose  bool
+	lose  int // replies that are lost then
 	lost  int // replies that were lost
 }
 
@@ -58,15 +57,11 @@ func (p *Proxy) Mute() { p.set(func() { p.muted = true }) }
 // Delay makes everything that the server sends arrive later by d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// Halve passes on the first half of each of the next n pieces that the server sends, and then cuts the
-// connection.
-func (p *Proxy) Halve(n int) { p.set(func() { p.halve = n }) }
+// LoseReplies passes on so many replies of a gRPC server, and then cuts the connection before the end of
+// each of the next n: those calls were carried out, and their clients do not know that.
+func (p *Proxy) LoseReplies(after, n int) { p.set(func() { p.pass, p.lose = after, n }) }
 
-// LoseReply passes on so many replies of a gRPC server, and cuts the connection before the end of the next
-// one: the call was carried out, and its client does not know that.
-func (p *Proxy) LoseReply(after int) { p.set(func() { p.pass, p.lose = after, true }) }
-
-// Lost returns how many replies LoseReply has lost.
+// Lost returns how many replies LoseReplies has lost.
 func (p *Proxy) Lost() (n int) {
 	p.set(func() { n = p.lost })
 	return n
@@ -78,7 +73,7 @@ func (p *Proxy) cut() {
 		for c := range p.open {
 			c.Close()
 		}
-		p.muted, p.delay, p.halve, p.lose = false, 0, 0, false
+		p.muted, p.delay, p.lose = false, 0, 0
 	})
 }
 
@@ -143,18 +138,16 @@ func (p *Proxy) answer(client, server net.Conn) {
 		said, due := buffer[:n], time.Now()
 		p.set(func() {
 			due = due.Add(p.delay)
-			switch ended := replies.in(said); {
+			switch ends := replies.in(said); {
 			case p.muted:
 				said = nil
-			case p.halve > 0:
-				p.halve--
-				said, end = said[:n/2], true
-			case p.lose && ended > p.pass:
-				p.lose, end = false, true
+			case p.lose > 0 && len(ends) > p.pass:
+				said, end = said[:ends[p.pass]], true
+				p.pass = 0
+				p.lose--
 				p.lost++
-				said = nil
-			case p.lose:
-				p.pass -= ended
+			case p.lose > 0:
+				p.pass -= len(ends)
 			}
 		})
 		select {
@@ -178,27 +171,27 @@ type replies struct {
 	payload int    // bytes of the frame that are yet to come
 }
 
-// in returns how many replies end in the next bytes.
-func (r *replies) in(b []byte) (n int) {
+// in returns where in the next bytes replies end: before the first byte of the last frame's payload.
+func (r *replies) in(b []byte) (ends []int) {
 	const headerSize, headers, endStream = 9, 1, 1
-	for len(b) > 0 {
+	for at := 0; at < len(b); {
 		if r.payload > 0 {
-			k := min(r.payload, len(b))
-			r.payload -= k
-			b = b[k:]
+			n := min(r.payload, len(b)-at)
+			r.payload -= n
+			at += n
 			continue
 		}
-		k := min(headerSize-len(r.header), len(b))
-		r.header = append(r.header, b[:k]...)
-		b = b[k:]
+		n := min(headerSize-len(r.header), len(b)-at)
+		r.header = append(r.header, b[at:at+n]...)
+		at += n
 		if len(r.header) < headerSize {
 			break
 		}
 		h := r.header
 		if h[3] == headers && h[4]&endStream != 0 {
-			n++
+			ends = append(ends, at)
 		}
 		r.payload, r.header = int(h[0])<<16|int(h[1])<<8|int(h[2]), h[:0]
 	}
-	return n
+	return ends
 }
