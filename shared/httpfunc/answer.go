@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"functions.local/oauth/shared/oauthflow"
@@ -113,13 +114,21 @@ func (x *exchange) showSignedIn(v *View) error {
 // usualPage is how large most pages are at most, in bytes.
 const usualPage = 8 << 10
 
+// pages are empty buffers for pages, which take usualPage.
+var pages = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, usualPage)) }}
+
 func (x *exchange) replyPage(status int, v *View, d *pageData) {
-	var b bytes.Buffer
-	b.Grow(usualPage)
+	b := pages.Get().(*bytes.Buffer)
+	defer func() {
+		if b.Cap() <= usualPage {
+			b.Reset()
+			pages.Put(b)
+		}
+	}()
 	if x.f.File {
 		v.Allow("connect-src 'self'") // the script that shows how far an upload is
 	}
-	if err := x.render(&b, v, d); err != nil {
+	if err := x.render(b, v, d); err != nil {
 		x.log.Error("page does not render", "error", err)
 		x.reply(http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("This page cannot be shown. The log says why.\n"))
 		return

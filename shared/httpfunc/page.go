@@ -26,7 +26,8 @@ var (
 	//go:embed error.html
 	errorHTML string
 
-	style, script = asHashed(styleFile), asHashed(scriptFile)
+	style, script         = asHashed(styleFile), asHashed(scriptFile)
+	styleHTML, scriptHTML = template.HTML("<style>" + style + "</style>"), template.HTML("<script>" + script + "</script>")
 
 	layout = sync.OnceValues(func() (*template.Template, error) {
 		t, err := template.New("layout").Parse(layoutHTML)
@@ -152,10 +153,13 @@ type pageData struct {
 	// choose it again.
 	Chosen string
 
-	x       *exchange
-	faults  Faults
-	refresh string // where the browser is to go on by itself, or ""
-	mark    *mark  // of the page's form, where it is not that of who is signed in
+	Style   template.HTML // byte for byte what the policy has the hash of
+	Script  template.HTML // likewise
+	Refresh template.HTML // has the browser go on by itself, or is ""
+
+	x      *exchange
+	faults Faults
+	mark   *mark // of the page's form, where it is not that of who is signed in
 }
 
 // An alert says above a form why it comes again.
@@ -165,15 +169,6 @@ type alert struct {
 	ConsentURL string // where permission is given, or ""
 	Request    string // the number that the log has, or ""
 }
-
-// Style returns our style, and Script our script: exactly what the policy has the hash of.
-func (d *pageData) Style() template.HTML  { return styleHTML }
-func (d *pageData) Script() template.HTML { return scriptHTML }
-
-var (
-	styleHTML  = template.HTML("<style>" + style + "</style>")
-	scriptHTML = template.HTML("<script>" + script + "</script>")
-)
 
 // SignInURL returns where a sign-in begins that asks for no permission and comes back to the page.
 func (d *pageData) SignInURL() string {
@@ -187,12 +182,9 @@ func (d *pageData) SignInURL() string {
 	return d.x.URL(signInName) + "?" + url.Values{"identity": {"only"}, "return_to": {back}}.Encode()
 }
 
-// Refresh has the browser go on by itself. html/template takes no such attribute.
-func (d *pageData) Refresh() template.HTML {
-	if d.refresh == "" {
-		return ""
-	}
-	return template.HTML(`<meta http-equiv="refresh" content="0; url=` + template.HTMLEscapeString(d.refresh) + `">`)
+// refreshTo has the browser go on to url by itself. html/template takes no such attribute.
+func refreshTo(url string) template.HTML {
+	return template.HTML(`<meta http-equiv="refresh" content="0; url=` + template.HTMLEscapeString(url) + `">`)
 }
 
 // URL returns the public URL of a function.
@@ -227,6 +219,8 @@ type Item struct{ Text, Name string }
 // them (deploy/bench).
 func (*pageData) List(items []Item) template.HTML {
 	var b strings.Builder
+	const usualItem = 64
+	b.Grow(usualItem * (1 + len(items)))
 	b.WriteString(`<ul class="list">` + "\n")
 	for _, item := range items {
 		b.WriteString("<li><bdi")
@@ -246,7 +240,7 @@ func (d *pageData) JSON() (string, error) {
 }
 
 func (x *exchange) render(b *bytes.Buffer, v *View, d *pageData) error {
-	d.x = x
+	d.x, d.Style, d.Script = x, styleHTML, scriptHTML
 	d.Title, d.Value, d.Home, d.Known = cmp.Or(v.title, x.f.Title), v.value, x.home, x.known
 	if x.grant != nil {
 		d.SignedIn, d.Email, d.Switched = true, x.grant.Email, x.session.JustSwitched(x.now())

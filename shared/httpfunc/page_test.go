@@ -86,7 +86,7 @@ func TestPage(t *testing.T) {
 	})
 	t.Run("goes on by itself where it is told to, and nowhere else", func(t *testing.T) {
 		const hostile = `https://functions.example/oauth2callback?state="><script>&a='b`
-		page := show(t, "", nil, &pageData{refresh: hostile})
+		page := show(t, "", nil, &pageData{Refresh: refreshTo(hostile)})
 		if !strings.Contains(page, `<meta http-equiv="refresh" content="0; url=https://functions.example/oauth2callback?state=&#34;&gt;&lt;script&gt;&amp;a=&#39;b">`) {
 			t.Error(page)
 		}
@@ -123,7 +123,7 @@ func TestPage(t *testing.T) {
 	t.Run("keeps what is somebody's inert", func(t *testing.T) {
 		const hostile = `"'><script>alert(1)</script>{{.Value}}`
 		page := show(t, `<p>{{.Value}}</p><input value="{{.Value}}">`, hostile, &pageData{Alert: &alert{Text: hostile, ConsentURL: "javascript:alert(1)", Request: hostile}})
-		page = strings.Replace(page, string((&pageData{}).Script()), "", 1)
+		page = strings.Replace(page, string(scriptHTML), "", 1)
 		for _, live := range []string{"<script", `"'>`, "javascript:"} {
 			if strings.Contains(page, live) {
 				t.Errorf("%s is live in %s", live, page)

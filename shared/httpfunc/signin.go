@@ -76,7 +76,7 @@ func (x *exchange) serveCallback() error {
 		return x.redirect(http.StatusSeeOther, out.HandOn)
 	case out.Retry != "":
 		x.known = false
-		x.replyPage(http.StatusOK, retryPage.View(out.Retry), &pageData{refresh: out.Retry})
+		x.replyPage(http.StatusOK, retryPage.View(out.Retry), &pageData{Refresh: refreshTo(out.Retry)})
 		return nil
 	case out.GoOn:
 		x.logCause(out.Cause)
