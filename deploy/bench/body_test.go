@@ -156,6 +156,29 @@ func TestWorstBodies(t *testing.T) {
 	}
 }
 
+// BenchmarkLongList measures what as long a list of labels costs as Gmail lets a user have. It fails where a process needs
+// more memory than it may, or where nobody is answered.
+func BenchmarkLongList(b *testing.B) {
+	w := newWorld(b)
+	ada := w.user("ada", time.Now().Add(time.Hour))
+	for as, accept := range map[string]string{"page": "text/html", "JSON": jsonType} {
+		for _, at := range []int{1, 2, 80} {
+			b.Run(fmt.Sprintf("%s/at=%d", as, at), func(b *testing.B) {
+				w.set(b, "delay=300ms&list=long")
+				cost := w.sendAll("listlabels", at, 10*b.N, func(p *process, _ int) *http.Request {
+					return p.request(b, "GET", "/listlabels", nil, with(ada, "Accept", accept))
+				})
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(cost.peak, "peak-MiB")
+				b.ReportMetric(float64(cost.answers[http.StatusOK])/float64(10*b.N), "answered")
+				if b.Log(cost.answers); cost.peak > 200 || cost.answers[http.StatusOK] == 0 {
+					b.Errorf("%.0f MiB, want at most 200: %v", cost.peak, cost.answers)
+				}
+			})
+		}
+	}
+}
+
 // senders returns the headers of those who send bodies. A browser's are shown to it again, a program's are what the
 // function works on.
 func (w *world) senders() map[string]http.Header {
@@ -184,6 +207,14 @@ type bodyCost struct {
 // in memory together.
 func (w *world) send(function string, posts []post, rounds int) *bodyCost {
 	w.setDelay(w.tb, 300*time.Millisecond)
+	return w.sendAll(function, len(posts), rounds, func(p *process, i int) *http.Request {
+		one := posts[i]
+		return p.request(w.tb, "POST", "/"+function, strings.NewReader(one.body), with(one.header, "Content-Type", one.contentType))
+	})
+}
+
+// sendAll sends a new process n requests at once, and that for some rounds.
+func (w *world) sendAll(function string, n, rounds int, request func(p *process, i int) *http.Request) *bodyCost {
 	p := start(w.tb, ours, binary(w.tb, ours, function), w.environment(function), nil, "/", anyStatus)
 	defer p.stop()
 	cost := &bodyCost{answers: map[int]int{}}
@@ -191,10 +222,9 @@ func (w *world) send(function string, posts []post, rounds int) *bodyCost {
 	cpu := p.cpu(w.tb)
 	for range rounds {
 		var all sync.WaitGroup
-		for _, one := range posts {
+		for i := range n {
 			all.Go(func() {
-				r := p.request(w.tb, "POST", "/"+function, strings.NewReader(one.body), with(one.header, "Content-Type", one.contentType))
-				status, _, _ := p.do(r)
+				status, _, _ := p.do(request(p, i))
 				mu.Lock()
 				cost.answers[status]++
 				mu.Unlock()
@@ -202,7 +232,7 @@ func (w *world) send(function string, posts []post, rounds int) *bodyCost {
 		}
 		all.Wait()
 	}
-	cost.cpu = milliseconds(p.cpu(w.tb)-cpu) / float64(len(posts)*rounds)
+	cost.cpu = milliseconds(p.cpu(w.tb)-cpu) / float64(n*rounds)
 	_, cost.peak = p.memory(w.tb)
 	return cost
 }

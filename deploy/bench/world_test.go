@@ -112,7 +112,13 @@ func (w *world) count(tb testing.TB) counts { return w.setDelay(tb, w.delay) }
 func (w *world) setDelay(tb testing.TB, d time.Duration) counts {
 	tb.Helper()
 	w.delay = d
-	status, body, err := w.google.do(w.google.request(tb, "POST", "/counts?delay="+d.String(), nil, nil))
+	return w.set(tb, "delay="+d.String())
+}
+
+// set tells the stand-in how to answer.
+func (w *world) set(tb testing.TB, query string) counts {
+	tb.Helper()
+	status, body, err := w.google.do(w.google.request(tb, "POST", "/counts?"+query, nil, nil))
 	var c counts
 	if err != nil || status != http.StatusOK || json.Unmarshal(body, &c) != nil {
 		tb.Fatalf("counts: %d %s %v", status, body, err)

@@ -14,37 +14,46 @@ import (
 // a body, and decoding and showing about twenty times as much of an answer of Google's.
 const (
 	maxBodies  = 24 << 20
-	maxAnswers = 4 << 20
+	maxAnswers = 6 << 20
 	// freeAnswer is what every request may have of answers besides. It is the user who decides how much there is to
 	// answer: Gmail lets them have 10,000 labels.
 	freeAnswer = 32 << 10
 )
 
+// step is how much is reserved at a time, in bytes.
+const step = 64 << 10
+
 // A reserve is what one request has of the process's bytes.
 type reserve struct {
 	of   *semaphore.Weighted
-	free int64 // bytes that need not be reserved
+	free int64 // bytes that may come before more have to be reserved
 
 	mu       sync.Mutex
 	reserved int64
 }
 
-// take reserves n bytes more, until the request ends. It waits for them for half of bodyTimeout at most, and then
-// returns an error of the context.
+// take counts n bytes more, and reserves bytes for them until the request ends. It waits for the first of these for
+// half of bodyTimeout at most, and for no further ones: requests that wait for each other would never end. It returns
+// an error of ctx, or context.DeadlineExceeded.
 func (m *reserve) take(ctx context.Context, n int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	free := min(n, m.free)
-	m.free -= free
-	if n -= free; n == 0 {
+	m.free -= n
+	if m.free >= 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, bodyTimeout/2)
-	defer cancel()
-	if err := m.of.Acquire(ctx, n); err != nil {
-		return err
+	more := (-m.free + step - 1) / step * step
+	if m.reserved == 0 {
+		ctx, cancel := context.WithTimeout(ctx, bodyTimeout/2)
+		defer cancel()
+		if err := m.of.Acquire(ctx, more); err != nil {
+			return err
+		}
+	} else if !m.of.TryAcquire(more) {
+		return context.DeadlineExceeded
 	}
-	m.reserved += n
+	m.free += more
+	m.reserved += more
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 var (
 	delay       atomic.Int64 // before each answer, in nanoseconds
+	longList    atomic.Bool  // a user has as many labels as Gmail lets them have
 	connections atomic.Int64
 
 	mu    sync.Mutex
@@ -80,32 +81,38 @@ func counts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	delay.Store(int64(d))
+	longList.Store(r.URL.Query().Get("list") == "long")
 	mu.Lock()
 	defer mu.Unlock()
 	json.NewEncoder(w).Encode(map[string]any{"connections": connections.Load(), "calls": calls})
 }
 
 var (
-	labelNames = labels(`{"name":"Label/%d"}`)
-	labelsFull = labels(`{"id":"Label_%[1]d","name":"Label/%[1]d","messageListVisibility":"show","labelListVisibility":"labelShow","type":"user",` +
+	// 30 labels are Gmail's own 13 and some of the user's; 10,000 of 225 characters are the most [Gmail: labels].
+	labelNames = labels(30, `{"name":"Label/%d"}`)
+	labelsLong = labels(10_000, `{"name":"%0225d"}`)
+	labelsFull = labels(30, `{"id":"Label_%[1]d","name":"Label/%[1]d","messageListVisibility":"show","labelListVisibility":"labelShow","type":"user",`+
 		`"color":{"textColor":"#434343","backgroundColor":"#fb4c2f"}}`)
 )
 
-// labels returns the answer for an account with 30 labels, about as many as Gmail's own 13 and some of the user's.
-func labels(format string) string {
+// labels returns the answer for an account with n labels.
+func labels(n int, format string) string {
 	var all []string
-	for i := range 30 {
+	for i := range n {
 		all = append(all, fmt.Sprintf(format, i))
 	}
 	return `{"labels":[` + strings.Join(all, ",") + `]}`
 }
 
 func listLabels(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Has("fields") {
+	switch {
+	case longList.Load():
+		answer(w, labelsLong)
+	case r.URL.Query().Has("fields"):
 		answer(w, labelNames)
-		return
+	default:
+		answer(w, labelsFull)
 	}
-	answer(w, labelsFull)
 }
 
 // token answers for a code, which is the ID token to answer with, and for a refresh token.
