@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"functions.local/oauth/shared/seal"
+	"functions.local/oauth/shared/tokenstore/tokenstoretest"
 )
 
 // mainSource is what the Go buildpack generates for a function, but on loopback.
@@ -111,12 +112,10 @@ type process struct {
 // start starts a program and waits until it serves. It is gone at the end of the test.
 func start(t *testing.T, program string, env []string) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := tokenstoretest.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
 	p := &process{"http://" + addr, exec.Command(program), &lockedBuffer{}}
 	_, port, _ := net.SplitHostPort(addr)
 	p.cmd.Env = append(slices.Clone(env), "PORT="+port)

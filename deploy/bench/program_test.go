@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"functions.local/oauth/shared/tokenstore/tokenstoretest"
 )
 
 // The programs that are compared, in this order.
@@ -107,12 +109,10 @@ const anyStatus = 0
 // of the test.
 func start(tb testing.TB, name, binary string, env []string, header http.Header, path string, want int) *process {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := tokenstoretest.FreeAddr()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
 	p := &process{name: name, url: "http://" + addr, cmd: exec.Command(binary), stderr: &bytes.Buffer{}}
 	p.client = &http.Client{
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},

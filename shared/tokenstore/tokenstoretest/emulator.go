@@ -3,6 +3,7 @@ package tokenstoretest
 import (
 	"bufio"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -82,7 +83,7 @@ func startEmulator() (*emulator, error) {
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	addr, err := FreeAddr()
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +93,13 @@ func startEmulator() (*emulator, error) {
 	}
 	defer stdin.Close()
 	const script = `
-java -Duser.language=en -cp "$0" com.google.cloud.datastore.emulator.firestore.CloudFirestore start --host=127.0.0.1 --port="$1" >/dev/null 2>&1 &
+java -Duser.language=en -cp "$0" com.google.cloud.datastore.emulator.firestore.CloudFirestore start --host="${1%:*}" --port="${1#*:}" >/dev/null 2>&1 &
 echo $!
 cat >/dev/null
 kill -9 $!`
 	e := &emulator{
-		addr:  fmt.Sprintf("127.0.0.1:%d", port),
-		shell: exec.Command("sh", "-c", script, jar, strconv.Itoa(port)),
+		addr:  addr,
+		shell: exec.Command("sh", "-c", script, jar, addr),
 		alive: alive,
 	}
 	e.shell.Stdin = stdin
@@ -148,11 +149,16 @@ func (e *emulator) stop() {
 	e.shell.Wait()
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// FreeAddr returns a loopback address (host:port) for a program that has to be told where to listen. Nobody gets its port
+// meanwhile who asks the system for any: those come from above [ip(7), ip_local_port_range; RFC 6335 §6].
+func FreeAddr() (addr string, err error) {
+	const from, to = 20_000, 32_000
+	for range 100 {
+		addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(from+rand.N(to-from)))
+		var l net.Listener
+		if l, err = net.Listen("tcp", addr); err == nil {
+			return addr, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return "", err
 }
