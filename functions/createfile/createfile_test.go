@@ -172,8 +172,9 @@ func TestCreateTakes(t *testing.T) {
 		fields         []string
 		name, mimeType string
 	}{
-		"text under a name and type": {nil, []string{"name", " a.csv ", "content", "Hello", "mime_type", "text/csv"}, "a.csv", "text/csv"},
-		"text under a name":          {nil, []string{"name", "a.txt", "content", "Hello"}, "a.txt", "text/plain"},
+		"text under a name and type":                     {nil, []string{"name", " a.csv ", "content", "Hello", "mime_type", "text/csv"}, "a.csv", "text/csv"},
+		"text under a name":                              {nil, []string{"name", "a.txt", "content", "Hello"}, "a.txt", "text/plain"},
+		"text in place of a file that was chosen before": {nil, []string{"name", "a.txt", "content", "Hello", "chosen", "b.txt"}, "a.txt", "text/plain"},
 		"a file, which brings its name and type": {held("über.csv", "text/csv; charset=utf-8", "Hello"),
 			[]string{"name", "", "content", " \r\n\t"}, "über.csv", "text/csv; charset=utf-8"},
 		"a file under another name and type": {held("a.bin", "application/octet-stream", "Hello"),

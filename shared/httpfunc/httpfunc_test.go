@@ -118,6 +118,10 @@ func TestTogether(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, request("POST", "/app", "a=b")); w.Code != 404 || !strings.Contains(w.Body.String(), "<h1>") {
+		t.Errorf("a form that is posted to no function: %d %s", w.Code, w.Body)
+	}
+	w = httptest.NewRecorder()
 	k.Handler("one").ServeHTTP(w, request("GET", "/", ""))
 	if w.Code != 200 {
 		t.Errorf("by itself: %d", w.Code)

@@ -134,6 +134,14 @@ func TestNothingThatWasGrantedIsForgotten(t *testing.T) {
 		}
 		holds(t, w, labels, calendar)
 	})
+	t.Run("an answer that brings nothing new is a sign-in to the audit", func(t *testing.T) {
+		w := newWorld(t, nil)
+		p := w.signedIn(ada, labels)
+		p.visit(Request{Scopes: []string{labels}}, fakegoogle.Decision{User: ada})
+		if !w.audited("consent given "+ada) || !w.audited("signed in "+ada) || w.audited("consent extended") {
+			t.Error(w.audit)
+		}
+	})
 }
 
 func TestARefreshTokenIsAskedForWhereNoneWorksAndOnceOnly(t *testing.T) {
