@@ -319,9 +319,7 @@ func accepts(r *http.Request) (html, jsonQ float64) {
 		}
 		q := 1.0
 		if s, ok := params["q"]; ok {
-			if q, err = strconv.ParseFloat(s, 64); err != nil {
-				q = 0
-			}
+			q, _ = strconv.ParseFloat(s, 64) // 0 where it is none
 		}
 		switch mediaType {
 		case "text/html":

@@ -127,6 +127,9 @@ func TestJobRun(t *testing.T) {
 		if slices.Sort(j.done); !slices.Equal(j.done, []string{ada, "emmy@example.com"}) || j.slots[0].Format(time.RFC3339) != "2026-03-02T03:00:00+09:00" {
 			t.Errorf("%v at %v", j.done, j.slots)
 		}
+		if !strings.Contains(k.logged.String(), "complete=true") {
+			t.Error(k.logged)
+		}
 	})
 	t.Run("is started by nobody but the scheduler, and by POST", func(t *testing.T) {
 		k, j := newRun(t)
@@ -154,6 +157,9 @@ func TestJobRun(t *testing.T) {
 		w := k.run(j, scheduler, `{"time_zone":"UTC"}`, slot...)
 		if want(t, w, 503, `{"done":1,"skipped":0,"failed":1,"error":"incomplete"}`); w.Header().Get("Retry-After") == "" {
 			t.Error("the scheduler is not told to try again")
+		}
+		if !strings.Contains(k.logged.String(), "complete=false") {
+			t.Error(k.logged)
 		}
 		delete(j.fails, ada)
 		want(t, k.run(j, scheduler, `{"time_zone":"UTC"}`, slot...), 200, `{"done":1,"skipped":0,"failed":0}`)

@@ -162,10 +162,17 @@ func TestLogNamesTheTraceOfTheRequest(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	k := newKit(t, "GOOGLE_CLOUD_PROJECT", "project")
-	k.serve(forUser(Function{Name: "probe", Get: func(*Call) (*View, error) { return nil, errors.New("x") }}), request("PUT", "/", "", "X-Cloud-Trace-Context", id+"/1"))
-	if log := k.logged.String(); !strings.Contains(log, "projects/project/traces/"+id) || !strings.Contains(log, "function=probe") {
-		t.Error(log)
+	probe := forUser(Function{Name: "probe", Get: func(*Call) (*View, error) { return nil, errors.New("x") }})
+	for name, tt := range map[string]struct{ project, trace, want string }{
+		"of a project":    {"project", id, "projects/project/traces/" + id},
+		"without a trace": {"project", "", ""},
+		"of no project":   {"", id, ""},
+	} {
+		k := newKit(t, "GOOGLE_CLOUD_PROJECT", tt.project)
+		k.serve(probe, request("PUT", "/", "", "X-Cloud-Trace-Context", tt.trace+"/1"))
+		if log := k.logged.String(); !strings.Contains(log, tt.want) || tt.want == "" && strings.Contains(log, "/traces/") || !strings.Contains(log, "function=probe") {
+			t.Errorf("a request %s: %s", name, log)
+		}
 	}
 }
 

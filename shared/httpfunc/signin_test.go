@@ -49,6 +49,13 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("somebody signed in is sent to %s", to)
 		}
 	})
+	t.Run("asked for by an address of its own, goes on to its page at once", func(t *testing.T) {
+		k := newKit(t)
+		w, _ := k.consent(k.serve(signIn, request("GET", "/oauth2init?return_to=/probe", "")), fakegoogle.Decision{User: ada})
+		if to := location(t, w, http.StatusSeeOther); to != baseURL+"/probe" {
+			t.Error(to)
+		}
+	})
 	t.Run("asks for what is wanted, and no more", func(t *testing.T) {
 		k := newKit(t)
 		for query, want := range map[string][2]string{

@@ -1,7 +1,6 @@
 package oauthflow
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -48,7 +47,7 @@ func TestDisconnect(t *testing.T) {
 		w := newWorld(t, nil)
 		w.signedIn(ada, labels)
 		g := w.grant(ada)
-		w.config.Store = noByGoogle{w.store}
+		w.store.failByGoogle = tokenstore.ErrUnavailable
 		if _, err := w.Disconnect(t.Context(), g); !errors.Is(err, tokenstore.ErrUnavailable) || w.google.Calls("/revoke") != 0 || w.grant(ada) == nil {
 			t.Error(err)
 		}
@@ -108,6 +107,16 @@ func TestDisconnectAtTheSameMomentAs(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("a failure of the store, which can no longer tell whether another owner holds the account", func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.connect(victor, ada, labels)
+		w.connect(mallory, ada, labels)
+		w.store.beforeDelete = func() { w.store.failByGoogle = tokenstore.ErrUnavailable }
+		revocation, err := w.Disconnect(t.Context(), w.grant(victor))
+		if err != nil || revocation != NotConfirmed || w.grant(victor) != nil || !w.audited("disconnected "+victor) || w.google.RefreshTokens(ada) != 2 {
+			t.Errorf("%s, %v; audit %v", revocation, err, w.audit)
+		}
+	})
 	t.Run("the disconnect of the account's other owner: the last one revokes", func(t *testing.T) {
 		w := newWorld(t, nil)
 		w.connect(victor, ada, labels)
@@ -135,11 +144,4 @@ func TestAStaleRefreshLeavesANewerConsent(t *testing.T) {
 	if g := w.grant(ada); g.RefreshToken == stale.RefreshToken {
 		t.Error("the stale refresh has overwritten the newer consent")
 	}
-}
-
-// noByGoogle is a store that does not know who else there is.
-type noByGoogle struct{ tokenstore.Store }
-
-func (noByGoogle) ByGoogle(context.Context, string) ([]*tokenstore.Grant, error) {
-	return nil, tokenstore.ErrUnavailable
 }

@@ -260,7 +260,7 @@ func (w *world) popup(user, scopes string) string {
 type steps struct {
 	tokenstore.Store
 	beforePut, beforeDelete func()
-	failPut                 error
+	failPut, failByGoogle   error
 	reads, writes           atomic.Int64
 }
 
@@ -288,6 +288,13 @@ func (s *steps) Put(ctx context.Context, g *tokenstore.Grant) error {
 func (s *steps) Delete(ctx context.Context, g *tokenstore.Grant) error {
 	once(&s.beforeDelete)
 	return s.Store.Delete(ctx, g)
+}
+
+func (s *steps) ByGoogle(ctx context.Context, google string) ([]*tokenstore.Grant, error) {
+	if s.failByGoogle != nil {
+		return nil, s.failByGoogle
+	}
+	return s.Store.ByGoogle(ctx, google)
 }
 
 func (s *steps) UseOnce(ctx context.Context, id string, until time.Time) error {
