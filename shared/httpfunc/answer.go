@@ -105,7 +105,7 @@ func (x *exchange) show(v *View) error {
 func (x *exchange) showSignedIn(v *View) error {
 	if x.bearer == nil {
 		if err := x.cookie.Touch(x.w, x.session); err != nil {
-			x.log.Error("cookie not reissued", "error", err)
+			return err
 		}
 	}
 	return x.show(v)
