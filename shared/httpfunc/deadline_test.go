@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -177,4 +179,34 @@ func TestUploadEndsWithItsTime(t *testing.T) {
 	if b, err := io.ReadAll(body); len(b) > 0 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+type deadlineRecorder struct {
+	*httptest.ResponseRecorder
+	read []time.Time
+}
+
+func (w *deadlineRecorder) SetReadDeadline(t time.Time) error {
+	w.read = append(w.read, t)
+	return nil
+}
+
+func TestUploadThatGoesOnIsGivenTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlineRecorder{ResponseRecorder: httptest.NewRecorder()}
+		body := &boundedBody{x: &exchange{r: request("POST", "/probe", "abc"), w: w}, left: 9, streamed: true}
+		var want []time.Time
+		for _, pause := range []time.Duration{0, time.Second, time.Millisecond} { // once a second is enough
+			time.Sleep(pause)
+			if pause != time.Second {
+				want = append(want, time.Now().Add(bodyTimeout))
+			}
+			if n, err := body.Read(make([]byte, 1)); n != 1 {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(w.read, want) {
+			t.Errorf("read deadlines %v, want %v", w.read, want)
+		}
+	})
 }

@@ -33,9 +33,10 @@ func (f *Flow) Authorize(ctx context.Context, g *tokenstore.Grant, need Scopes) 
 		return nil, &ConsentError{Missing: need.First()}
 	case !f.isAllowed(g.Domain):
 		return nil, ErrDomain
-	case a.apart && !f.usable(g):
-		return nil, a.consent(f.unusable(g))
 	case a.apart:
+		if !f.usable(g) {
+			return nil, a.consent(f.unusable(g))
+		}
 		if missing := need.Missing(f.apartScopes(g)); len(missing) > 0 {
 			return nil, &ConsentError{Missing: missing}
 		}
