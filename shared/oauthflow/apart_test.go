@@ -66,6 +66,14 @@ func TestAPermissionThatIsKeptApart(t *testing.T) {
 			t.Error("the grant's own scopes were taken for it")
 		}
 	})
+	t.Run("ends with the grant, and the reason is told", func(t *testing.T) {
+		w, _ := given(t)
+		w.change(ada, func(g *tokenstore.Grant) { g.Status, g.Reason = tokenstore.NeedsConsent, tokenstore.ReasonRevoked })
+		_, err := w.Authorize(t.Context(), w.grant(ada), needCloud)
+		if consent := consentError(t, err); consent.Reason != tokenstore.ReasonRevoked || !slices.Equal(consent.Missing, []string{cloud}) {
+			t.Errorf("%+v", consent)
+		}
+	})
 	t.Run("whose end is the end of nothing else: no later consent holds it", func(t *testing.T) {
 		w, p := given(t)
 		for range 3 {
