@@ -1,6 +1,7 @@
 package httpfunc
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -77,6 +78,19 @@ func TestAccount(t *testing.T) {
 			}
 		})
 	}
+	t.Run("says of nothing but a disconnect that the permission is withdrawn", func(t *testing.T) {
+		for action, revoked := range map[string]bool{"sign_out": false, "sign_out_everywhere": false, "end_session": false, "disconnect": true} {
+			k := newKit(t)
+			g, c := k.grant(ada, someScope)
+			w := k.serve(accounts, request("POST", "/account", "action="+action+"&session="+g.Sessions[0].Hash, "Cookie", c.Name+"="+c.Value, "Accept", jsonType))
+			want(t, w, 200, fmt.Sprintf(`"revoked":%t`, revoked))
+		}
+		for _, key := range []string{"not_confirmed", "held"} {
+			if endings[key].Revoked {
+				t.Error(key)
+			}
+		}
+	})
 	t.Run("disconnect deletes all, and says so where Google did not confirm it", func(t *testing.T) {
 		k := newKit(t)
 		_, c := k.grant(ada, someScope)
