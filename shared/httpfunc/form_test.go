@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
@@ -558,4 +559,19 @@ func FuzzFormMultipart(f *testing.F) {
 			t.Fatal(fault)
 		}
 	})
+}
+
+func TestHeadOfAFileIsAllocatedTwiceAtMost(t *testing.T) {
+	file := bytes.Repeat([]byte("a"), maxHeld+9)
+	for size, want := range map[int]float64{0: 1, 32 << 10: 2, maxHeld: 2, maxHeld + 9: 2} {
+		var head []byte
+		r := bytes.NewReader(nil)
+		small := iotest.HalfReader(r) // it comes in many pieces
+		if got := testing.AllocsPerRun(1, func() {
+			r.Reset(file[:size])
+			head, _ = readHead(small)
+		}); got > want || len(head) != min(size, maxHeld+1) {
+			t.Errorf("%d bytes: %d of them in %.0f allocations", size, len(head), got)
+		}
+	}
 }

@@ -96,6 +96,24 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("%v %s", w.Header(), w.Body)
 		}
 	})
+	t.Run("goes on where the callback is loaded again, and the log says why", func(t *testing.T) {
+		k := newKit(t)
+		begun := k.serve(signIn, request("GET", "/oauth2init?return_to=/probe", ""))
+		back, err := k.google.Authorize(location(t, begun, http.StatusFound), fakegoogle.Decision{User: ada})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookie := begun.Result().Cookies()[0]
+		for _, helped := range []bool{false, true} {
+			w := k.serve(callback, request("GET", back, "", "Cookie", cookie.Name+"="+cookie.Value))
+			if to := location(t, w, http.StatusSeeOther); to != baseURL+"/probe" || strings.Contains(k.logged.String(), "callback helped on") != helped {
+				t.Errorf("%s; %s", to, k.logged)
+			}
+			if set := w.Result().Cookies(); len(set) == 1 {
+				cookie = set[0]
+			}
+		}
+	})
 	t.Run("refuses a callback that nobody began", func(t *testing.T) {
 		k := newKit(t)
 		for _, query := range []string{"", "?state=x&code=y", "?state=%zz&code=y", "?code=a;b"} {
