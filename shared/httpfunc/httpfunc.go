@@ -140,15 +140,20 @@ func inProcess(serve func(*App) http.Handler) http.HandlerFunc {
 func Process() (*App, error) { return process() }
 
 var process = sync.OnceValues(func() (*App, error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	setGCPercent()
 	return New(Options{Getenv: os.Getenv})
 })
 
 // gcPercent takes 6 % off the processor time of pages at 80 at once, for 2 MiB of memory more than Go's own
 // 100 (deploy/bench).
 const gcPercent = 130
+
+// setGCPercent has the garbage collector heed gcPercent, unless the environment says otherwise.
+func setGCPercent() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+}
 
 // nameMetadataServer tells Google's libraries where the metadata server is. Otherwise they look once whether there
 // is one, and remember for the life of the process that there was none; it may be seconds late after a start. Where

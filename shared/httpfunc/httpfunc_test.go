@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -135,6 +136,18 @@ func TestMetadataServer(t *testing.T) {
 		nameMetadataServer()
 		if got := os.Getenv("GCE_METADATA_HOST"); got != want {
 			t.Errorf("%q becomes %q, want %q", given, got, want)
+		}
+	}
+}
+
+func TestGCPercent(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	for given, want := range map[string]int{"": gcPercent, "100": 100} {
+		t.Setenv("GOGC", given)
+		setGCPercent()
+		if got := debug.SetGCPercent(100); got != want {
+			t.Errorf("GOGC=%s: %d, want %d", given, got, want)
 		}
 	}
 }

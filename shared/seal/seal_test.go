@@ -267,8 +267,8 @@ func TestSecretsDoNotPrint(t *testing.T) {
 			t.Errorf("%q is printed", secret)
 		}
 	}
-	if !strings.Contains(out.String(), redacted) || string(value.S) != canary {
-		t.Error("nothing was printed, or the secret is lost")
+	if shown := fmt.Sprintf("%v %x", value.S, value.S); shown != redacted+" "+redacted || !strings.Contains(out.String(), `"s":"`+redacted+`"`) || string(value.S) != canary {
+		t.Errorf("what is printed is %s, or the secret is lost", shown)
 	}
 }
 
