@@ -114,7 +114,7 @@ func (x *exchange) showSignedIn(v *View) error {
 // usualPage is how large most pages are at most, in bytes.
 const usualPage = 8 << 10
 
-// pages are empty buffers for pages, which take usualPage.
+// pages keeps empty buffers of usualPage.
 var pages = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, usualPage)) }}
 
 func (x *exchange) replyPage(status int, v *View, d *pageData) {

@@ -20,8 +20,8 @@ const (
 	freeAnswer = 32 << 10
 )
 
-// step is how much is reserved at a time, in bytes.
-const step = 64 << 10
+// reserveStep is how much is reserved at a time, in bytes.
+const reserveStep = 64 << 10
 
 // A reserve is what one request has of the process's bytes.
 type reserve struct {
@@ -42,7 +42,7 @@ func (m *reserve) take(ctx context.Context, n int64) error {
 	if m.free >= 0 {
 		return nil
 	}
-	more := (-m.free + step - 1) / step * step
+	more := (-m.free + reserveStep - 1) / reserveStep * reserveStep
 	if m.reserved == 0 {
 		ctx, cancel := context.WithTimeout(ctx, bodyTimeout/2)
 		defer cancel()

@@ -18,8 +18,8 @@ import (
 
 func TestReserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		of := semaphore.NewWeighted(4 * step)
-		first, second, third := &reserve{of: of}, &reserve{of: of}, &reserve{of: of, free: step}
+		of := semaphore.NewWeighted(4 * reserveStep)
+		first, second, third := &reserve{of: of}, &reserve{of: of}, &reserve{of: of, free: reserveStep}
 		take := func(who string, m *reserve, n int64, want error, after time.Duration) {
 			t.Helper()
 			begin := time.Now()
@@ -27,18 +27,18 @@ func TestReserve(t *testing.T) {
 				t.Errorf("%s: %v after %v, want %v after %v", who, err, time.Since(begin), want, after)
 			}
 		}
-		take("who comes first", first, 2*step-1, nil, 0)
+		take("who comes first", first, 2*reserveStep-1, nil, 0)
 		take("who needs the last byte of what they have", first, 1, nil, 0)
-		take("who comes second", second, 2*step, nil, 0)
-		take("who has enough of their own", third, step, nil, 0)
+		take("who comes second", second, 2*reserveStep, nil, 0)
+		take("who has enough of their own", third, reserveStep, nil, 0)
 		take("who has some and needs more", first, 1, context.DeadlineExceeded, 0)
 		take("who has none, while nobody gives theirs back", third, 1, context.DeadlineExceeded, bodyTimeout/2)
 		time.AfterFunc(time.Second, first.release)
 		take("who has none, until somebody gives theirs back", third, 1, nil, time.Second)
-		take("who has some, when there is some again", second, step, nil, 0)
+		take("who has some, when there is some again", second, reserveStep, nil, 0)
 		second.release()
 		third.release()
-		if !of.TryAcquire(4 * step) {
+		if !of.TryAcquire(4 * reserveStep) {
 			t.Error("some was not given back")
 		}
 	})
@@ -80,7 +80,7 @@ func TestAnswerMemory(t *testing.T) {
 		r.AddCookie(cookie)
 		return k.serve(h, r).Code
 	}
-	const soon, whenever, large = 20 * time.Millisecond, time.Minute, maxAnswers/2 + step
+	const soon, whenever, large = 20 * time.Millisecond, time.Minute, maxAnswers/2 + reserveStep
 	// all takes what there is as soon as nobody else has any of it.
 	all := func(t *testing.T) {
 		t.Helper()
